@@ -39,7 +39,7 @@ for settings in feature-flags config-defaults; do
 done
 
 say "waiting for the controller"
-established tasks.tekton.dev taskruns.tekton.dev pipelines.tekton.dev pipelineruns.tekton.dev
+established tasks.tekton.dev taskruns.tekton.dev pipelines.tekton.dev pipelineruns.tekton.dev customruns.tekton.dev
 if ! "$KUBECTL" rollout status deployment/sluice-controller -n "$namespace" --timeout=180s >/dev/null; then
 	"$KUBECTL" get pods -n "$namespace" -o wide >&2 || true
 	"$KUBECTL" logs deployment/sluice-controller -n "$namespace" --tail=20 >&2 || true

@@ -47,10 +47,14 @@ const AnnotationOnError = "pipeline.tekton.dev/pipeline-task-on-error"
 // the number of the attempt, counted from 0, "/", and the count.
 const AnnotationPodsRemade = "sluice.dev/pods-remade"
 
+// AnnotationStopRequested on a CustomRun is the time at which its PipelineRun asked it to stop, in RFC 3339.
+const AnnotationStopRequested = "sluice.dev/stop-requested"
+
 // ControllerAnnotations returns the annotations that only the controller may set. The controller never copies them
 // from one object to another, because a user may have set them on the source.
 func ControllerAnnotations() []string {
-	return []string{AnnotationStoppedAt, AnnotationSteps, AnnotationFinal, AnnotationUnread, AnnotationPodsRemade, AnnotationOnError}
+	return []string{AnnotationStoppedAt, AnnotationSteps, AnnotationFinal, AnnotationUnread, AnnotationPodsRemade, AnnotationOnError,
+		AnnotationStopRequested}
 }
 
 // FinalPodTemplate and the others are the parts of a TaskRun's spec that AnnotationFinal can list.

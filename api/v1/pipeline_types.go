@@ -113,7 +113,7 @@ type PipelineTask struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000
 	Retries int `json:"retries,omitempty"`
-	// Timeout of the TaskRun, such as 1h30m; "0s" means none. Default: what is left of the run's timeout.
+	// Timeout of the TaskRun or CustomRun, such as 1h30m; "0s" means none. Default: what is left of the run's timeout.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
@@ -166,14 +166,13 @@ type MatrixInclude struct {
 
 // EmbeddedTask is the spec of a task within a pipeline.
 type EmbeddedTask struct {
-	// APIVersion of a custom task. Custom tasks are not supported. The field exists so that validation refuses it and
-	// the API server does not drop it.
+	// APIVersion of a custom task, with its group. A custom task has only apiVersion, kind, spec and metadata.
 	// +optional
 	APIVersion string `json:"apiVersion,omitempty"`
 	// Kind of a custom task; see apiVersion.
 	// +optional
 	Kind string `json:"kind,omitempty"`
-	// Spec of a custom task; see apiVersion.
+	// Spec of a custom task. Its fields are those of the kind, and variables in it stay as they are.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Spec *runtime.RawExtension `json:"spec,omitempty"`

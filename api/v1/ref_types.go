@@ -12,17 +12,18 @@ type ResolverRef struct {
 	Params []Param `json:"params,omitempty"`
 }
 
-// TaskRef names a Task: by its name in the run's namespace, or through a resolver.
+// TaskRef names a Task: by its name in the run's namespace, or through a resolver. In a pipeline it can name a custom task
+// instead, by apiVersion and kind; the name of an object of that kind is then optional.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.resolver) != has(self.name)",message="give either name, or resolver with params"
+// +kubebuilder:validation:XValidation:rule="has(self.resolver) ? !has(self.name) : has(self.name) || has(self.apiVersion) && has(self.kind)",message="give either name, or resolver with params"
 type TaskRef struct {
 	// Name of the Task.
 	// +optional
 	Name string `json:"name,omitempty"`
-	// Kind of the definition; only Task is possible, in any letter case.
+	// Kind of the definition: Task, in any letter case, or in a pipeline the kind of a custom task.
 	// +optional
 	Kind string `json:"kind,omitempty"`
-	// APIVersion of the definition.
+	// APIVersion of the definition; required for a custom task.
 	// +optional
 	APIVersion string `json:"apiVersion,omitempty"`
 

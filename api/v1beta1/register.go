@@ -11,12 +11,15 @@ import (
 // GroupVersion is the group and version of every type in this package.
 var GroupVersion = schema.GroupVersion{Group: v1.GroupName, Version: "v1beta1"}
 
-// KindStepAction is the kind that a step's ref refers to.
-const KindStepAction = "StepAction"
+// KindStepAction is the kind that a step's ref refers to, and KindCustomRun that of the runs of custom tasks.
+const (
+	KindStepAction = "StepAction"
+	KindCustomRun  = "CustomRun"
+)
 
 // AddToScheme registers the types of this package in s.
 func AddToScheme(s *runtime.Scheme) error {
-	s.AddKnownTypes(GroupVersion, &StepAction{}, &StepActionList{})
+	s.AddKnownTypes(GroupVersion, &StepAction{}, &StepActionList{}, &CustomRun{}, &CustomRunList{})
 	metav1.AddToGroupVersion(s, GroupVersion)
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	resolutionv1beta1 "github.com/sluice-ci/sluice/api/resolution/v1beta1"
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/ownership"
 	"github.com/sluice-ci/sluice/internal/pipelinerun"
@@ -49,7 +50,7 @@ func cacheOptions(o *options) (cache.Options, error) {
 			Transform: transform(ownership.TrimNamespace),
 		}
 	}
-	return cache.Options{DefaultTransform: trimRequests(cache.TransformStripManagedFields()), ByObject: byObject}, nil
+	return cache.Options{DefaultTransform: trimOthers(cache.TransformStripManagedFields()), ByObject: byObject}, nil
 }
 
 // podsOfRuns selects the pods of runs. Tekton's pods have the same label, so beside Tekton they need another one, which only
@@ -93,12 +94,15 @@ func transform[T any](trim func(*T)) func(any) (any, error) {
 	}
 }
 
-// trimRequests adds to a transformation that of ResolutionRequests. They have no entry in ByObject, because the cache of a cluster
-// without their CRD would then not start.
-func trimRequests(others func(any) (any, error)) func(any) (any, error) {
+// trimOthers adds to a transformation those of ResolutionRequests and CustomRuns. They have no entry in ByObject, because the cache
+// of a cluster without their CRD would then not start.
+func trimOthers(others func(any) (any, error)) func(any) (any, error) {
 	return func(o any) (any, error) {
-		if typed, ok := o.(*resolutionv1beta1.ResolutionRequest); ok {
+		switch typed := o.(type) {
+		case *resolutionv1beta1.ResolutionRequest:
 			request.Trim(typed)
+		case *v1beta1.CustomRun:
+			pipelinerun.TrimCustomRun(typed)
 		}
 		return others(o)
 	}

@@ -6,6 +6,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1alpha1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/creation"
 	"github.com/sluice-ci/sluice/internal/validation"
 )
@@ -13,11 +14,12 @@ import (
 // All returns the kinds of the API; config/webhook names their resources. limits and settings return the current ones.
 func All(limits func() validation.Limits, settings func() creation.Settings) Kinds {
 	return Kinds{
-		tekton(v1.KindTask):        Of(validation.TaskRules(), limits),
-		tekton(v1.KindTaskRun):     OfRun(validation.TaskRunRules(), limits, taskRuns(settings)),
-		tekton(v1.KindPipeline):    Of(validation.PipelineRules(), limits),
-		tekton(v1.KindPipelineRun): OfRun(validation.PipelineRunRules(), limits, pipelineRuns(settings)),
-		tekton("StepAction"):       Of(validation.StepActionRules(), limits),
+		tekton(v1.KindTask):            Of(validation.TaskRules(), limits),
+		tekton(v1.KindTaskRun):         OfRun(validation.TaskRunRules(), limits, taskRuns(settings)),
+		tekton(v1.KindPipeline):        Of(validation.PipelineRules(), limits),
+		tekton(v1.KindPipelineRun):     OfRun(validation.PipelineRunRules(), limits, pipelineRuns(settings)),
+		tekton(v1beta1.KindStepAction): Of(validation.StepActionRules(), limits),
+		tekton(v1beta1.KindCustomRun):  Of(validation.CustomRunRules(), limits),
 
 		tekton(v1alpha1.KindVerificationPolicy): Of(validation.VerificationPolicyRules(), limits),
 	}

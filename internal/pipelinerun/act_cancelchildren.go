@@ -27,11 +27,12 @@ func (r *Reconciler) cancelChildren(ctx context.Context, cancellations []cancell
 }
 
 func (r *Reconciler) cancel(ctx context.Context, c cancellation) error {
-	patch, err := json.Marshal(map[string]any{
-		// The UID excludes another child that has the name by now.
-		"metadata": map[string]any{"uid": c.run.GetUID()},
-		"spec":     c.run.Kind().Stop(c.message),
-	})
+	stop := c.run.Kind().Stop(c.message, r.Clock.Now())
+	metadata := map[string]any{"uid": c.run.GetUID()} // which excludes another child that has the name by now
+	if len(stop.Annotations) > 0 {
+		metadata["annotations"] = stop.Annotations
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": metadata, "spec": stop.Spec})
 	if err != nil {
 		return err
 	}

@@ -65,7 +65,8 @@ func childName(pr *v1.PipelineRun, task string, index int) string {
 
 // child returns the child of a task, whose values have been substituted, for one combination of its matrix. An error is about
 // a variable of the run.
-func (b *childBuilder) child(s *TaskState, st taskStart, combination matrix.Combination, index int, vars substitute.Variables) (Run, error) {
+func (b *childBuilder) child(s *TaskState, st taskStart, combination matrix.Combination, index int,
+	vars substitute.Variables) (Run, error) {
 	p := part{
 		state: s, start: st, task: st.task, combination: combination, vars: vars, override: b.overrides[st.task.Name],
 		name: childName(b.pr, st.task.Name, index),
@@ -123,14 +124,14 @@ func (b *childBuilder) timeout(s *TaskState, override *v1.PipelineTaskRunSpec) *
 // those of the system. Later ones take precedence.
 func (b *childBuilder) labels(s *TaskState, task *v1.PipelineTask, override *v1.PipelineTaskRunSpec) map[string]string {
 	out := map[string]string{}
-	if task.TaskSpec != nil {
+	if task.Embedded() != nil { // a custom task has its own in customSpec
 		maps.Copy(out, task.TaskSpec.Metadata.Labels)
 	}
 	maps.Copy(out, b.pr.Labels)
 	if override.Metadata != nil {
 		maps.Copy(out, override.Metadata.Labels)
 	}
-	if task.TaskRef != nil && task.TaskRef.Name != "" {
+	if task.TaskRef != nil && task.TaskRef.Name != "" && !task.Custom() {
 		out[v1.LabelTask] = name.Label(task.TaskRef.Name)
 	}
 	maps.Copy(out, map[string]string{
@@ -159,11 +160,9 @@ func (b *childBuilder) pipelineLabel() string {
 }
 
 // annotations come from the same sources as labels, except those that an object does not pass on.
-func (b *childBuilder) annotations(
-	s *TaskState, task *v1.PipelineTask, override *v1.PipelineTaskRunSpec, unread substitute.Unread,
-) map[string]string {
+func (b *childBuilder) annotations(s *TaskState, task *v1.PipelineTask, override *v1.PipelineTaskRunSpec) map[string]string {
 	out := map[string]string{}
-	if task.TaskSpec != nil {
+	if task.Embedded() != nil {
 		maps.Copy(out, task.TaskSpec.Metadata.Annotations)
 	}
 	maps.Copy(out, b.pr.Annotations)
@@ -174,11 +173,16 @@ func (b *childBuilder) annotations(
 	if s.ContinuesOnError {
 		out[v1.AnnotationOnError] = string(v1.OnErrorContinue)
 	}
-	out[v1.AnnotationFinal] = strings.Join(v1.FinalParts(), ",") // whatever the sources above have
-	if text := unread.String(); text != "" {
-		out[v1.AnnotationUnread] = text
-	}
 	return out
+}
+
+// markFinal adds the annotations of a TaskRun about the text in its spec, whatever the sources of the others have.
+func markFinal(annotations map[string]string, unread substitute.Unread) map[string]string {
+	annotations[v1.AnnotationFinal] = strings.Join(v1.FinalParts(), ",")
+	if text := unread.String(); text != "" {
+		annotations[v1.AnnotationUnread] = text
+	}
+	return annotations
 }
 
 // params returns the params that the pipeline sets for the task, those of the combination, those of the pipeline that an
@@ -187,7 +191,8 @@ func (b *childBuilder) params(
 	task *v1.PipelineTask, combination matrix.Combination, handed []v1.Param, unread *substitute.Unread,
 ) []v1.Param {
 	params := slices.Concat(task.Params, combination.Params)
-	if task.TaskSpec == nil {
+	spec := task.Embedded()
+	if spec == nil {
 		return params
 	}
 	given := make(map[string]bool, len(params))
@@ -195,7 +200,7 @@ func (b *childBuilder) params(
 		given[params[i].Name] = true
 		params[i].Value = b.completed(params[i], unread)
 	}
-	for _, used := range usedParams(&task.TaskSpec.TaskSpec, &b.vars) {
+	for _, used := range usedParams(spec, &b.vars) {
 		if value, ok := b.vars.Param(used); ok && !given[used] {
 			given[used] = true
 			params = append(params, v1.Param{Name: used, Value: value})

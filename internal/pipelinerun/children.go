@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -90,7 +91,7 @@ func (r *Reconciler) finder(ctx context.Context, pr *v1.PipelineRun) finder {
 			err = r.Live.Get(ctx, key, found.Object())
 		}
 		switch {
-		case apierrors.IsNotFound(err), err == nil && !metav1.IsControlledBy(found, pr):
+		case apierrors.IsNotFound(err), meta.IsNoMatchError(err), err == nil && !metav1.IsControlledBy(found, pr):
 			lost := kindNamed(ref.Kind).New()
 			lost.SetNamespace(pr.Namespace)
 			lost.SetName(ref.Name)
@@ -98,18 +99,21 @@ func (r *Reconciler) finder(ctx context.Context, pr *v1.PipelineRun) finder {
 		case err != nil:
 			return Child{}, fmt.Errorf("cannot get %s %q: %w", found.Kind().Name(), ref.Name, err)
 		}
-		return Child{Reference: ref, Run: found}, nil
+		return Child{Reference: ref, Run: found, Unanswered: found.Progress().unanswered(r.Clock.Now())}, nil
 	}
 }
 
-// owned returns references to all children that the run owns, by task. It reads from the API server.
-func (r *Reconciler) owned(ctx context.Context, pr *v1.PipelineRun) (map[string][]v1.ChildReference, error) {
+// owned returns references to all children of these kinds that the run owns, by task. It reads from the API server.
+func (r *Reconciler) owned(ctx context.Context, pr *v1.PipelineRun, kinds []Kind) (map[string][]v1.ChildReference, error) {
 	byTask := map[string][]v1.ChildReference{}
-	for _, kind := range kinds() {
+	for _, kind := range kinds {
 		list := &metav1.PartialObjectMetadataList{}
 		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Name() + "List"))
-		if err := r.Live.List(ctx, list, client.InNamespace(pr.Namespace),
-			client.MatchingLabels{v1.LabelPipelineRunUID: string(pr.UID)}); err != nil {
+		err := r.Live.List(ctx, list, client.InNamespace(pr.Namespace), client.MatchingLabels{v1.LabelPipelineRunUID: string(pr.UID)})
+		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
+			continue // the cluster does not have this kind
+		}
+		if err != nil {
 			return nil, fmt.Errorf("cannot list the children of PipelineRun %q of kind %s: %w", pr.Name, kind.Name(), err)
 		}
 		for i := range list.Items {
@@ -126,7 +130,7 @@ func (r *Reconciler) owned(ctx context.Context, pr *v1.PipelineRun) (map[string]
 // run records tasks as skipped that may have such children: they would continue to run, and the status would not name them.
 // As long as tasks may start, the creation of their children finds them.
 func (r *Reconciler) orphans(ctx context.Context, pr *v1.PipelineRun, obs Observation) (map[string][]Child, error) {
-	byTask, err := r.owned(ctx, pr)
+	byTask, err := r.owned(ctx, pr, kindsIn(obs.Spec))
 	if err != nil {
 		return nil, err
 	}

@@ -7,13 +7,13 @@ import (
 	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
-// reasonTaskRunCreated is the reason of the event for a new TaskRun.
-const reasonTaskRunCreated = "TaskRunCreated"
+// created is the end of the reason of the event for a new child, behind its kind: TaskRunCreated, CustomRunCreated.
+const created = "Created"
 
 // reasonNotLabeled is the reason of the event about labels that the API server refuses. A TaskRun has the same.
 const reasonNotLabeled = "NotLabelled"
 
-// eventsFor returns the events of a change between two statuses: the start, each TaskRun, a panic, and the end.
+// eventsFor returns the events of a change between two statuses: the start, each child, a panic, and the end.
 func eventsFor(before, after v1.PipelineRunStatus) []reconcile.Event {
 	var events []reconcile.Event
 	if before.StartTime == nil && after.StartTime != nil && !after.Done() {
@@ -21,11 +21,12 @@ func eventsFor(before, after v1.PipelineRunStatus) []reconcile.Event {
 	}
 	known := make(map[string]bool, len(before.ChildReferences))
 	for i := range before.ChildReferences {
-		known[before.ChildReferences[i].Name] = true
+		known[childKey(before.ChildReferences[i].Kind, before.ChildReferences[i].Name)] = true
 	}
 	for i := range after.ChildReferences {
-		if child := &after.ChildReferences[i]; !known[child.Name] {
-			events = append(events, normal(reasonTaskRunCreated, "Created TaskRun "+child.Name+" for task "+child.PipelineTaskName))
+		if child := &after.ChildReferences[i]; !known[childKey(child.Kind, child.Name)] {
+			note := "Created " + child.Kind + " " + child.Name + " for task " + child.PipelineTaskName
+			events = append(events, normal(child.Kind+created, note))
 		}
 	}
 	c := after.Condition()

@@ -20,6 +20,7 @@ import (
 
 	resolutionv1beta1 "github.com/sluice-ci/sluice/api/resolution/v1beta1"
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/metrics"
 	"github.com/sluice-ci/sluice/internal/ownership"
@@ -66,7 +67,9 @@ func (c *cluster) total() int {
 func newScheme(t *testing.T) *runtime.Scheme {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{v1.AddToScheme, corev1.AddToScheme, resolutionv1beta1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{
+		v1.AddToScheme, v1beta1.AddToScheme, corev1.AddToScheme, resolutionv1beta1.AddToScheme,
+	} {
 		if err := add(scheme); err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +84,7 @@ func newCluster(t *testing.T, funcs interceptor.Funcs, objects ...client.Object)
 		config: config.NewStore(config.Default()),
 	}
 	c.WithWatch = fake.NewClientBuilder().WithScheme(newScheme(t)).WithObjects(objects...).
-		WithStatusSubresource(&v1.PipelineRun{}, &v1.TaskRun{}, &resolutionv1beta1.ResolutionRequest{}).Build()
+		WithStatusSubresource(&v1.PipelineRun{}, &v1.TaskRun{}, &v1beta1.CustomRun{}, &resolutionv1beta1.ResolutionRequest{}).Build()
 	c.restart(t, funcs)
 	return c
 }
@@ -113,6 +116,8 @@ func (c *cluster) cached(funcs interceptor.Funcs) interceptor.Funcs {
 			switch o := into.(type) {
 			case *v1.TaskRun:
 				taskrun.Trim(o)
+			case *v1beta1.CustomRun:
+				TrimCustomRun(o)
 			case *v1.PipelineRun:
 				Trim(o)
 			}

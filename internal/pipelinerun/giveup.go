@@ -1,6 +1,7 @@
 package pipelinerun
 
 import (
+	"cmp"
 	"context"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -18,7 +19,7 @@ func (r *Reconciler) cancelUnfinished(ctx context.Context, pr *v1.PipelineRun) e
 
 // unfinished returns the children of a run that have not ended.
 func (r *Reconciler) unfinished(ctx context.Context, pr *v1.PipelineRun) ([]cancellation, error) {
-	byTask, err := r.owned(ctx, pr)
+	byTask, err := r.owned(ctx, pr, kindsIn(cmp.Or(pr.Status.PipelineSpec, pr.Spec.PipelineSpec)))
 	if err != nil {
 		return nil, err
 	}

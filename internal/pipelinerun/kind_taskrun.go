@@ -1,6 +1,8 @@
 package pipelinerun
 
 import (
+	"time"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -24,8 +26,8 @@ func (taskRuns) GroupVersion() schema.GroupVersion { return v1.GroupVersion }
 func (taskRuns) New() Run { return taskRun{&v1.TaskRun{}} }
 
 // Stop cancels a TaskRun.
-func (taskRuns) Stop(message v1.TaskRunSpecStatusMessage) map[string]any {
-	return map[string]any{"status": v1.TaskRunSpecStatusCancelled, "statusMessage": message}
+func (taskRuns) Stop(message v1.TaskRunSpecStatusMessage, _ time.Time) Stopped {
+	return Stopped{Spec: map[string]any{"status": v1.TaskRunSpecStatusCancelled, "statusMessage": message}}
 }
 
 // Build returns the TaskRun of a task.
@@ -41,7 +43,7 @@ func (taskRuns) Build(b *childBuilder, p part) (Run, error) {
 			Namespace:       b.pr.Namespace,
 			Name:            p.name,
 			Labels:          b.labels(p.state, p.task, p.override),
-			Annotations:     b.annotations(p.state, p.task, p.override, unread),
+			Annotations:     markFinal(b.annotations(p.state, p.task, p.override), unread),
 			OwnerReferences: b.owners(),
 		},
 		Spec: v1.TaskRunSpec{
@@ -74,15 +76,12 @@ func (t taskRun) Object() client.Object { return t.TaskRun }
 // Copy returns a deep copy.
 func (t taskRun) Copy() Run { return taskRun{t.DeepCopy()} }
 
-// Params returns the params of the TaskRun.
-func (t taskRun) Params() []v1.Param { return t.Spec.Params }
-
-// Repeated returns the embedded task, of which the status has a copy.
-func (t taskRun) Repeated() any {
+// Given returns the params of the TaskRun, and the embedded task, of which the status has a copy.
+func (t taskRun) Given() (params []v1.Param, repeated any) {
 	if t.Spec.TaskSpec == nil {
-		return nil
+		return t.Spec.Params, nil
 	}
-	return t.Spec.TaskSpec
+	return t.Spec.Params, t.Spec.TaskSpec
 }
 
 // Results returns the results of the TaskRun.

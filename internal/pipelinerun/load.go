@@ -39,7 +39,7 @@ func (l *loader) complete(ctx context.Context, in Inputs) (Plan, error) {
 		err := l.load(ctx, &in, p)
 		if lost, ok := errors.AsType[*lostError](err); ok {
 			// The task has now failed, which may change every decision. Each child is lost only once.
-			in.Lost[lost.name] = true
+			in.Lost[childKey(lost.kind, lost.name)] = true
 			l.loaded, p, err = newResults(l.lease), Plan{}, nil
 			in.Loaded = l.loaded
 		}
@@ -72,6 +72,9 @@ func (l *loader) load(ctx context.Context, in *Inputs, p Plan) error {
 // lostError is a child whose results are needed and that no longer exists. The run must not continue as if it had no
 // results.
 type lostError struct{ task, kind, name string }
+
+// childKey identifies a child within its run. Children of two kinds can have the same name.
+func childKey(kind, name string) string { return kind + "/" + name }
 
 func (e *lostError) Error() string {
 	return fmt.Sprintf("cannot get results of task %q: %s %q is gone", e.task, e.kind, e.name)

@@ -200,7 +200,7 @@ func TestPartsOfResults(t *testing.T) {
 	if len(l.plan.Wanted) != 1 || l.plan.Problem != nil {
 		t.Fatalf("want the task to start, got %+v", l.plan.Problem)
 	}
-	for _, p := range l.plan.Wanted[0].Runs[0].Params() {
+	for _, p := range paramsOf(l.plan.Wanted[0].Runs[0]) {
 		if p.Value.String != strings.Repeat("x", 4000) {
 			t.Fatalf("param %q has %d bytes", p.Name, len(p.Value.String))
 		}
@@ -243,7 +243,7 @@ func TestPartOfAMatrixIsNoList(t *testing.T) {
 	if len(l.plan.Wanted) != 1 {
 		t.Fatalf("want task b to start, got %+v", l.plan.Tasks)
 	}
-	for _, p := range l.plan.Wanted[0].Runs[0].Params() {
+	for _, p := range paramsOf(l.plan.Wanted[0].Runs[0]) {
 		if p.Name == "list" && len(p.Value.Array) != combinations {
 			t.Errorf("want a list of %d results, got %d", combinations, len(p.Value.Array))
 		}
@@ -413,4 +413,9 @@ func TestManyPassesShareTheMemory(t *testing.T) {
 	if held := c.reconciler.Memory.Held(); held != 0 {
 		t.Errorf("want everything given back, got %d bytes", held)
 	}
+}
+
+func paramsOf(child Run) []v1.Param {
+	params, _ := child.Given()
+	return params
 }

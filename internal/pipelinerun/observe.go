@@ -206,7 +206,7 @@ func (r *Reconciler) observeEarlyCancel(ctx context.Context, pr *v1.PipelineRun,
 	if pr.Spec.Status != v1.PipelineRunSpecStatusCancelled || pr.Status.PipelineSpec != nil {
 		return nil
 	}
-	found, err := r.owned(ctx, pr)
+	found, err := r.owned(ctx, pr, kindsIn(pr.Spec.PipelineSpec))
 	obs.CancelledBeforeStart = err == nil && len(found) == 0
 	return err
 }

@@ -45,6 +45,7 @@ func ended(pr *v1.PipelineRun, obs Observation, plan Plan, t *summary) *Outcome 
 		values, missing, err = substitute.PipelineResults(obs.Spec.Results, obs.Vars, plan.Results)
 	}
 	if reason, message := failure(pr, obs, plan, t); reason != "" {
+		message += unansweredNote(plan.unanswered())
 		return &Outcome{Condition: v1.Failed(reason, message), Results: values}
 	}
 	if err != nil {
@@ -82,6 +83,20 @@ func failure(pr *v1.PipelineRun, obs Observation, plan Plan, t *summary) (reason
 		return v1.PipelineRunReasonCancelled, t.String()
 	}
 	return "", ""
+}
+
+// unansweredNote returns the last part of a message, about children that have not ended.
+func unansweredNote(names []string) string {
+	const most = 5
+	if len(names) == 0 {
+		return ""
+	}
+	list := fmt.Sprintf("%q", names[:min(len(names), most)])
+	if more := len(names) - most; more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	return fmt.Sprintf("; the controllers of these CustomRuns did not end them within %s after they were cancelled: %s; they may "+
+		"still run", StopGrace, list)
 }
 
 func gracefully(pr *v1.PipelineRun) bool {

@@ -77,7 +77,7 @@ type Inputs struct {
 	Loaded *results
 	// Orphans are the children that are not in the status, by task; nil before they were searched for.
 	Orphans map[string][]Child
-	// Lost are the names of the children that did not exist any more when their results were read.
+	// Lost are the kinds and names, as childKey returns them, of the children that did not exist any more when their results were read.
 	Lost map[string]bool
 }
 
@@ -130,7 +130,7 @@ func (p *planner) learn() {
 		s.Children = slices.Clone(s.Children)
 		for j := range s.Children {
 			c := &s.Children[j]
-			c.Lost = c.Lost || p.Lost[c.Run.GetName()]
+			c.Lost = c.Lost || p.Lost[childKey(c.Run.Kind().Name(), c.Run.GetName())]
 		}
 		s.update()
 	}
@@ -302,6 +302,36 @@ func (p *Plan) anyLost() bool {
 // startsFinally reports whether the tasks of finally can start: all others are done, and nothing stops them.
 func (p *Plan) startsFinally() bool {
 	return p.tasksDone() && p.Stops.Finally.Reason == "" && slices.ContainsFunc(p.Tasks, func(s TaskState) bool { return s.Final })
+}
+
+// giveUps returns when the run no longer waits for the children that were asked to stop, in the future.
+func (p *Plan) giveUps(now time.Time) []time.Time {
+	var out []time.Time
+	for i := range p.Tasks {
+		for j := range p.Tasks[i].Children {
+			c := &p.Tasks[i].Children[j]
+			if c.Lost || c.done() {
+				continue
+			}
+			if at := c.Run.Progress().GiveUp; at.After(now) {
+				out = append(out, at)
+			}
+		}
+	}
+	return out
+}
+
+// unanswered returns the names of the children that were asked to stop and have not ended in time.
+func (p *Plan) unanswered() []string {
+	var names []string
+	for i := range p.Tasks {
+		for j := range p.Tasks[i].Children {
+			if c := &p.Tasks[i].Children[j]; c.Unanswered {
+				names = append(names, c.Run.GetName())
+			}
+		}
+	}
+	return names
 }
 
 // started returns how many children the plan starts, and their size in bytes, encoded.

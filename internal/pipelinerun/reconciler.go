@@ -91,7 +91,7 @@ func NewReconciler(d Dependencies) *Reconciler {
 	return r
 }
 
-// SetupWithManager makes mgr call the reconciler when a PipelineRun changes, one of its TaskRuns ends or is deleted, or its
+// SetupWithManager makes mgr call the reconciler when a PipelineRun changes, one of its children ends or is deleted, or its
 // ResolutionRequests are answered.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 	built, err := ctrl.NewControllerManagedBy(mgr).Named("pipelinerun").
@@ -103,14 +103,14 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 		return fmt.Errorf("cannot create the controller of PipelineRuns: %w", err)
 	}
 	r.Requests.Wakes(v1.KindPipelineRun, built)
-	return nil
+	return r.watchCustomRuns(mgr, built)
 }
 
-// ends selects the changes of a TaskRun that matter to its PipelineRun: its end and its deletion.
+// ends selects the changes of a child that matter to its PipelineRun: its end and its deletion.
 func ends() predicate.Predicate {
 	done := func(o client.Object) bool {
-		tr, ok := o.(*v1.TaskRun)
-		return ok && tr.Status.Done()
+		child, ok := childOf(o)
+		return ok && child.Progress().Done()
 	}
 	return predicate.Funcs{
 		CreateFunc: func(e event.CreateEvent) bool { return done(e.Object) },
@@ -207,5 +207,5 @@ func wakeAfter(status v1.PipelineRunStatus, obs Observation, plan Plan, effect E
 	if effect.Waiting != "" {
 		return reconcile.RetryPeriod
 	}
-	return reconcile.Until(now, plan.Deadlines.ahead(now)...)
+	return reconcile.Until(now, append(plan.Deadlines.ahead(now), plan.giveUps(now)...)...)
 }

@@ -215,6 +215,9 @@ func (r *results) loadTask(ctx context.Context, read reader, s *TaskState, wante
 
 func (r *results) loadChildren(ctx context.Context, read reader, s *TaskState, wanted, missing map[string]*uses, bytes *wantedBytes) error {
 	for i := range s.Children {
+		if s.Children[i].Unanswered {
+			continue // it may still write them
+		}
 		if !r.reserve() {
 			return errBusy
 		}

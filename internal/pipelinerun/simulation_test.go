@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/variables"
 )
 
@@ -27,6 +28,9 @@ func drawPipeline(t *rapid.T) *v1.PipelineRun {
 	tasks := make([]v1.PipelineTask, n)
 	for i := range tasks {
 		task := producing(fmt.Sprintf("t%d", i), "r")
+		if rapid.Bool().Draw(t, "custom") {
+			task = custom(task.Name)
+		}
 		for j := range i {
 			result := fmt.Sprintf("$(tasks.t%d.results.r)", j)
 			if tasks[j].Matrix != nil {
@@ -46,8 +50,8 @@ func drawPipeline(t *rapid.T) *v1.PipelineRun {
 	}
 	pr := run(rapid.Permutation(tasks).Draw(t, "list")...)
 	for i := range rapid.IntRange(0, 2).Draw(t, "finally") {
-		task := taking(fmt.Sprintf("f%d", i),
-			rapid.SampledFrom([]string{"$(tasks.status)", "$(tasks.t0.status) $(tasks.t0.reason)", "$(tasks.t0.matrix.length)"}).Draw(t, "about"))
+		about := []string{"$(tasks.status)", "$(tasks.t0.status) $(tasks.t0.reason)", "$(tasks.t0.matrix.length)"}
+		task := taking(fmt.Sprintf("f%d", i), rapid.SampledFrom(about).Draw(t, "about"))
 		if strings.Contains(task.Params[0].Value.String, "matrix") && tasks[0].Matrix == nil {
 			task.Params[0].Value = v1.StringValue("$(tasks.t0.results.r)")
 		}
@@ -156,27 +160,35 @@ func (s *simulation) pass(t *testing.T) {
 			s.rt.Fatalf("a pass that changed nothing made %d calls: %v", s.total()-calls, s.calls)
 		}
 	}
-	for _, tr := range s.taskRuns(t) {
-		if _, known := s.born[tr.Name]; !known {
-			s.born[tr.Name] = s.step
+	for _, child := range s.runs(t) {
+		if _, known := s.born[child.GetName()]; !known {
+			s.born[child.GetName()] = s.step
 		}
 	}
 }
 
-func (s *simulation) taskRuns(t *testing.T) []v1.TaskRun {
-	list := &v1.TaskRunList{}
-	if err := s.List(t.Context(), list); err != nil {
+// runs returns the children of all kinds.
+func (s *simulation) runs(t *testing.T) []Run {
+	list, customs := &v1.TaskRunList{}, &v1beta1.CustomRunList{}
+	if err := errors.Join(s.List(t.Context(), list), s.List(t.Context(), customs)); err != nil {
 		s.rt.Fatal(err)
 	}
-	return list.Items
+	var all []Run
+	for i := range list.Items {
+		all = append(all, taskRun{&list.Items[i]})
+	}
+	for i := range customs.Items {
+		all = append(all, customRun{&customs.Items[i]})
+	}
+	return all
 }
 
-// happen lets a TaskRun end, or the user ask for something.
+// happen lets a child end, or the user ask for something.
 func (s *simulation) happen(t *testing.T) {
-	var running []v1.TaskRun
-	for _, tr := range s.taskRuns(t) {
-		if !tr.Status.Done() {
-			running = append(running, tr)
+	var running []Run
+	for _, child := range s.runs(t) {
+		if !child.Progress().Done() {
+			running = append(running, child)
 		}
 	}
 	if s.user == "" && rapid.IntRange(0, 40).Draw(s.rt, "user") == 0 {
@@ -186,17 +198,17 @@ func (s *simulation) happen(t *testing.T) {
 	if len(running) == 0 {
 		return
 	}
-	tr := &running[rapid.IntRange(0, len(running)-1).Draw(s.rt, "ends")]
-	s.ended[tr.Name] = s.step
+	child := running[rapid.IntRange(0, len(running)-1).Draw(s.rt, "ends")]
+	s.ended[child.GetName()] = s.step
 	switch {
-	case tr.Spec.Status == v1.TaskRunSpecStatusCancelled:
-		s.endOf(t, tr, stopped())
+	case child.Progress().Stopping:
+		s.endRun(t, child, stopped())
 	case rapid.IntRange(0, 7).Draw(s.rt, "outcome") == 0:
-		s.endOf(t, tr, broken())
+		s.endRun(t, child, broken())
 	case rapid.IntRange(0, 7).Draw(s.rt, "written") == 0:
-		s.endOf(t, tr, done())
+		s.endRun(t, child, done())
 	default:
-		s.endOf(t, tr, done(), text("r", rapid.SampledFrom([]string{"yes", "yes", "no"}).Draw(s.rt, "result")))
+		s.endRun(t, child, done(), text("r", rapid.SampledFrom([]string{"yes", "yes", "no"}).Draw(s.rt, "result")))
 	}
 }
 
@@ -261,25 +273,30 @@ func (s *simulation) checkChildren(t *testing.T) {
 		recorded.Insert(ref.Name)
 	}
 	failed := false
-	for _, tr := range s.taskRuns(t) {
-		if !recorded.Has(tr.Name) {
-			s.rt.Fatalf("TaskRun %s is not recorded; the status has %v", tr.Name, sets.List(recorded))
+	for _, child := range s.runs(t) {
+		name := child.GetName()
+		if !recorded.Has(name) {
+			s.rt.Fatalf("%s %s is not recorded; the status has %v", child.Kind().Name(), name, sets.List(recorded))
 		}
-		if !tr.Status.Done() {
-			s.rt.Fatalf("TaskRun %s still runs", tr.Name)
+		recorded.Delete(name)
+		if p := child.Progress(); p.unanswered(s.clock.Now()) {
+			failed = true
+			continue
 		}
-		recorded.Delete(tr.Name)
-		task := tr.Labels[v1.LabelPipelineTask]
+		if !child.Progress().Done() {
+			s.rt.Fatalf("%s %s still runs", child.Kind().Name(), name)
+		}
+		task := child.GetLabels()[v1.LabelPipelineTask]
 		ignored := slices.ContainsFunc(s.pr.Spec.PipelineSpec.Tasks, func(p v1.PipelineTask) bool {
 			return p.Name == task && p.OnError == v1.OnErrorContinue
 		})
-		failed = failed || tr.Status.Condition().Status == metav1.ConditionFalse && !ignored
+		failed = failed || child.Progress().Condition.Status == metav1.ConditionFalse && !ignored
 	}
 	if recorded.Len() > 0 {
 		s.rt.Fatalf("there are no TaskRuns %v, which are recorded", sets.List(recorded))
 	}
 	if succeeded := s.pr.Status.Condition().Status == metav1.ConditionTrue; succeeded && failed {
-		s.rt.Fatalf("a TaskRun failed, and the run did not: %v", s.pr.Status.Condition())
+		s.rt.Fatalf("a child failed, and the run did not: %v", s.pr.Status.Condition())
 	}
 }
 

@@ -56,7 +56,8 @@ func tooManyReferences(n, needed, room int) string {
 // counts twice.
 func childSize(task *v1.PipelineTask, child Run) (int, *Problem) {
 	encoded := objectsize.Encoded(child.Object()) + statusReserve
-	if repeated := child.Repeated(); repeated != nil {
+	params, repeated := child.Given()
+	if repeated != nil {
 		encoded += objectsize.Encoded(repeated)
 	}
 	if encoded <= objectsize.Limit {
@@ -65,7 +66,7 @@ func childSize(task *v1.PipelineTask, child Run) (int, *Problem) {
 	return encoded, cannotStart(task.Name, fmt.Sprintf(
 		"its %s would have %d bytes when encoded as JSON, more than the limit of %d (1.5 MiB for one object, less %d for what is "+
 			"added to it); %s; pass large data through a "+
-			"workspace", child.Kind().Name(), encoded, objectsize.Limit, objectsize.Reserve, largestParams(child.Params())),
+			"workspace", child.Kind().Name(), encoded, objectsize.Limit, objectsize.Reserve, largestParams(params)),
 		v1.PipelineRunReasonResultTooLarge, v1.SkipReasonTooLargeResults)
 }
 

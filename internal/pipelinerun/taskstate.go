@@ -61,6 +61,8 @@ type Child struct {
 	Run Run
 	// Lost reports that it was created and does not exist any more.
 	Lost bool
+	// Unanswered reports that it was asked to stop and has not ended in time. It counts as cancelled.
+	Unanswered bool
 }
 
 // settle computes the phase.
@@ -147,7 +149,7 @@ func (s *TaskState) mayMissResults(tasks map[string]*TaskState) bool {
 
 func (c *Child) condition() *metav1.Condition { return c.Run.Progress().Condition }
 
-func (c *Child) done() bool { return c.Run.Progress().Done() }
+func (c *Child) done() bool { return c.Unanswered || c.Run.Progress().Done() }
 
 // cancellable reports whether the child is running and was not cancelled yet.
 func (c *Child) cancellable() bool {
@@ -159,17 +161,23 @@ func (c *Child) cancellable() bool {
 }
 
 func (c *Child) succeeded() bool {
+	if c.Unanswered {
+		return false
+	}
 	condition := c.condition()
 	return condition != nil && condition.Status == metav1.ConditionTrue
 }
 
-func (c *Child) cancelled() bool { return c.Run.Progress().Cancelled }
+func (c *Child) cancelled() bool { return c.Unanswered || c.Run.Progress().Cancelled }
 
 // timedOut reports whether the child ended because the time of the run, or of its part of the run, was over: it was
 // cancelled with that message, or its own timeout fired when that time was over too. Which of the two happens first is
 // chance. The times of a status have whole seconds, so a child can seem to have ended before that time was over.
 func (c *Child) timedOut(deadlines ...time.Time) bool {
 	p := c.Run.Progress()
+	if c.Unanswered {
+		return p.Message == v1.TaskRunTimedOutByPipelineRun
+	}
 	if c.Lost || p.Condition == nil || p.Condition.Status != metav1.ConditionFalse {
 		return false
 	}

@@ -2,6 +2,7 @@ package pipelinerun
 
 import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
 )
 
 // taskStatuses are the statuses of the tasks, to which those of finally can refer.
@@ -37,7 +38,10 @@ func statusOf(s *TaskState) (status, reason string) {
 // reasonOfChildren returns the reason of the first such child.
 func reasonOfChildren(s *TaskState, one func(*Child) bool) string {
 	for i := range s.Children {
-		if c := &s.Children[i]; one(c) {
+		switch c := &s.Children[i]; {
+		case c.Unanswered:
+			return v1beta1.CustomRunReasonCancelled
+		case one(c):
 			return c.condition().Reason
 		}
 	}

@@ -24,7 +24,7 @@ func (r *Reconciler) checkTasks(ctx context.Context, pr *v1.PipelineRun, run res
 	}{{"tasks", obs.Spec.Tasks}, {"finally", obs.Spec.Finally}} {
 		for i := range list.tasks {
 			task := &list.tasks[i]
-			if task.TaskSpec != nil {
+			if task.TaskSpec != nil || task.Custom() {
 				continue
 			}
 			resolved, problem, err := r.resolveTask(ctx, run, task, obs.Vars, byRef)

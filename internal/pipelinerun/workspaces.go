@@ -141,7 +141,8 @@ func bindingDependencies(pr *v1.PipelineRun, spec *v1.PipelineSpec) []dag.Depend
 
 // handedOn returns the bound workspaces of the pipeline for a task.
 func handedOn(task *v1.PipelineTask) []v1.WorkspacePipelineTaskBinding {
-	if task.TaskSpec == nil {
+	spec := task.Embedded()
+	if spec == nil {
 		return task.Workspaces
 	}
 	out := slices.Clone(task.Workspaces)
@@ -151,10 +152,10 @@ func handedOn(task *v1.PipelineTask) []v1.WorkspacePipelineTaskBinding {
 			out = append(out, v1.WorkspacePipelineTaskBinding{Name: name})
 		}
 	}
-	for i := range task.TaskSpec.Workspaces {
-		add(task.TaskSpec.Workspaces[i].Name)
+	for i := range spec.Workspaces {
+		add(spec.Workspaces[i].Name)
 	}
-	for _, name := range variables.UndeclaredWorkspaces(&task.TaskSpec.TaskSpec) {
+	for _, name := range variables.UndeclaredWorkspaces(spec) {
 		add(name)
 	}
 	return out

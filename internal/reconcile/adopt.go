@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -53,6 +54,9 @@ func Create[T client.Object](ctx context.Context, owner Owner, kind ChildKind[T]
 	}
 	class := Classify(err)
 	switch {
+	case meta.IsNoMatchError(err):
+		return Creation[T]{Refused: fmt.Sprintf("cannot create %s %q: the API server does not serve this kind (%v); install its CRD",
+			kind.Noun, wanted.GetName(), err), Cause: err}, nil
 	case apierrors.IsAlreadyExists(err):
 		return adopt(ctx, owner, kind, wanted, nil)
 	case class == Exhausted:

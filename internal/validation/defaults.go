@@ -33,8 +33,8 @@ func DefaultPipelineSpec(s *v1.PipelineSpec) {
 			if t.TaskRef != nil {
 				defaultTaskRef(t.TaskRef)
 			}
-			if t.TaskSpec != nil {
-				DefaultTaskSpec(&t.TaskSpec.TaskSpec)
+			if spec := t.Embedded(); spec != nil {
+				DefaultTaskSpec(spec)
 			}
 		}
 	}
@@ -123,6 +123,9 @@ func defaultProperties(properties map[string]v1.PropertySpec) {
 		}
 	}
 }
+
+// DefaultCustomRun fills in nothing: only the controller of a custom task knows the defaults.
+func DefaultCustomRun(*v1beta1.CustomRun) {}
 
 // DefaultStepAction fills in what the StepAction leaves out.
 func DefaultStepAction(s *v1beta1.StepAction) { DefaultStepActionSpec(&s.Spec) }

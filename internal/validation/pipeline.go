@@ -170,7 +170,10 @@ func (p pipelineScope) validateTask(path *field.Path, t *v1.PipelineTask) {
 	if t.PipelineRef == nil && t.PipelineSpec == nil {
 		p.Add(checkOneOf(path, "taskRef", "taskSpec", t.TaskRef != nil, t.TaskSpec != nil)...)
 	}
-	if t.TaskRef != nil {
+	switch {
+	case t.Custom():
+		p.validateCustom(path, t)
+	case t.TaskRef != nil:
 		ref := *t.TaskRef
 		if variables.HasReference(ref.Name) {
 			ref.Name = "known-when-it-runs"
@@ -181,7 +184,7 @@ func (p pipelineScope) validateTask(path *field.Path, t *v1.PipelineTask) {
 	validateMatrix(p.Report, t, path.Child("matrix"))
 	variables.VisitPipelineTaskInputs(t, path, &pipelineReferences{scope: p})
 	p.validateDisplayNames(path, t)
-	if t.TaskSpec != nil {
+	if t.Embedded() != nil {
 		p.validateEmbedded(path, t)
 	}
 	validateWhen(p.Report, path.Child("when"), t.When)
@@ -216,6 +219,7 @@ func (p pipelineScope) validateEmbedded(path *field.Path, t *v1.PipelineTask) {
 	for i := range t.Workspaces {
 		outer.workspaces.add(t.Workspaces[i].Name, struct{}{})
 	}
+	p.Add(checkNotCustom(path.Child("taskSpec"), t.TaskSpec)...)
 	validateTaskSpec(&t.TaskSpec.TaskSpec, path.Child("taskSpec"), outer)
 	p.checkParams(path, t)
 }
@@ -249,7 +253,7 @@ func (p pipelineScope) validateTaskWorkspaces(path *field.Path, t *v1.PipelineTa
 		}
 		p.AddAtRun(checkSubPath(path.Child("subPath"), binding.SubPath)...)
 	}
-	if t.TaskSpec != nil {
+	if t.Embedded() != nil {
 		p.checkWorkspaces(path, t)
 	}
 }

@@ -73,7 +73,7 @@ func validateTaskRunSpecs(r *Report, s *v1.PipelineRunSpec, path *field.Path) {
 		r.Add(checkTimeout(path.Child("timeout"), t.Timeout)...)
 		o := overrides{t.ComputeResources, t.StepSpecs, t.SidecarSpecs}
 		// The names of a task's containers are gathered for one entry only, or the work would grow with the product of both.
-		if task, _ := tasks.get(t.PipelineTaskName); task != nil && task.TaskSpec != nil && len(twice) == 0 {
+		if task, _ := tasks.get(t.PipelineTaskName); task != nil && task.Embedded() != nil && len(twice) == 0 {
 			o.validate(r, path, stepNames(task.TaskSpec.Steps), sidecarNames(task.TaskSpec.Sidecars))
 			continue
 		}

@@ -59,6 +59,11 @@ func VerificationPolicyRules() Rules[v1alpha1.VerificationPolicy] {
 	}
 }
 
+// CustomRunRules returns the rules of CustomRuns.
+func CustomRunRules() Rules[v1beta1.CustomRun] {
+	return Rules[v1beta1.CustomRun]{Default: DefaultCustomRun, Report: ReportCustomRun}
+}
+
 // Object is an object together with the defaults and rules of its kind.
 type Object interface {
 	// Default fills in what the object leaves out.
@@ -84,6 +89,8 @@ func ObjectOf(object any) (Object, bool) {
 		return bound[v1beta1.StepAction]{o, StepActionRules()}, true
 	case *v1alpha1.VerificationPolicy:
 		return bound[v1alpha1.VerificationPolicy]{o, VerificationPolicyRules()}, true
+	case *v1beta1.CustomRun:
+		return bound[v1beta1.CustomRun]{o, CustomRunRules()}, true
 	default:
 		return nil, false
 	}

@@ -93,7 +93,7 @@ func (p pipelineScope) checkTogether(path *field.Path, t *v1.PipelineTask) {
 	case p.isKnown(t.Name):
 		p.checkParams(path, t)
 		p.checkWorkspaces(path.Child("workspaces"), t)
-	case t.TaskSpec != nil:
+	case t.Embedded() != nil:
 		declared := p.declarations(t).params
 		for i := range p.each(len(t.Params)) {
 			if spec := declared[t.Params[i].Name]; spec != nil && p.takenFromKnown(t.Params[i].Value) {
@@ -135,7 +135,7 @@ func (p pipelineScope) takenFromKnown(value v1.Value) bool {
 // spec returns the spec of a pipeline's task, and nil where it is not known here.
 func (p pipelineScope) spec(t *v1.PipelineTask) *v1.TaskSpec {
 	if t.TaskSpec != nil {
-		return &t.TaskSpec.TaskSpec
+		return t.Embedded()
 	}
 	return p.known[t.Name]
 }

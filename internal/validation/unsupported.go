@@ -47,12 +47,4 @@ func reportUnsupportedInPipelineTask(r *Report, t *v1.PipelineTask, path *field.
 		{"pipelineRef", t.PipelineRef != nil},
 		{"pipelineSpec", t.PipelineSpec != nil},
 	})
-	if t.TaskSpec != nil {
-		path := path.Child("taskSpec")
-		refuse(r, path, []gap{
-			{"apiVersion", t.TaskSpec.APIVersion != ""},
-			{"kind", t.TaskSpec.Kind != ""},
-			{"spec", t.TaskSpec.Spec != nil},
-		})
-	}
 }

@@ -21,10 +21,11 @@ func TaskReferences(s *v1.TaskSpec, path *field.Path) iter.Seq2[*field.Path, Ref
 // the task has: those to results of other tasks, and those to the context of the pipeline. The paths begin within the taskSpec.
 func EmbeddedReferences(t *v1.PipelineTask) iter.Seq2[*field.Path, Reference] {
 	return func(yield func(*field.Path, Reference) bool) {
-		if t.TaskSpec == nil {
+		spec := t.Embedded()
+		if spec == nil {
 			return
 		}
-		for path, r := range TaskReferences(&t.TaskSpec.TaskSpec, nil) {
+		for path, r := range TaskReferences(spec, nil) {
 			if isEmbedded(r) && !yield(path, r) {
 				return
 			}

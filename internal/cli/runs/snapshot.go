@@ -20,6 +20,8 @@ type Snapshot struct {
 	// Tasks are the TaskRuns of a PipelineRun in the order of its status, and then those that are not in the status yet. For a
 	// TaskRun it is the run.
 	Tasks []*v1.TaskRun
+	// Others are the other children of a PipelineRun, in the order of its status.
+	Others []Child
 }
 
 // Task returns the name of the pipeline task of a TaskRun. If a matrix created several TaskRuns of one task, each name has a
@@ -93,7 +95,9 @@ func Read(ctx context.Context, c *cluster.Cluster, r Run) (Snapshot, error) {
 	for i := range list.Items {
 		tasks[list.Items[i].Name] = &list.Items[i]
 	}
-	return newSnapshot(r, tasks), nil
+	s := newSnapshot(r, tasks)
+	s.Others, err = readChildren(ctx, c, r)
+	return s, err
 }
 
 // FindSnapshot reads the run that the user typed, and its TaskRuns.

@@ -81,7 +81,13 @@ func Watch(ctx context.Context, c *cluster.Cluster, r Run, each func(Snapshot) e
 // ended, current reads its TaskRuns again: it must not miss one, and must not wait for a deleted one.
 func current(ctx context.Context, c *cluster.Cluster, r Run, tasks map[string]*v1.TaskRun) (Snapshot, error) {
 	if r.PipelineRun == nil || !r.Done() {
-		return newSnapshot(r, tasks), nil
+		s := newSnapshot(r, tasks)
+		others, err := readChildren(ctx, c, r)
+		if err != nil && !passing(err) {
+			return Snapshot{}, err
+		}
+		s.Others = others
+		return s, nil
 	}
 	s, err := readPatiently(ctx, c, r)
 	if err != nil {

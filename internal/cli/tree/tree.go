@@ -74,6 +74,7 @@ func tasksOf(s runs.Snapshot, task string, now time.Time) []Node {
 			nodes = append(nodes, taskNode(s, tr, now))
 		}
 	}
+	nodes = append(nodes, childNodes(s.Children(task), now)...)
 	if len(nodes) > 0 {
 		return nodes
 	}
@@ -83,6 +84,19 @@ func tasksOf(s runs.Snapshot, task string, now time.Time) []Node {
 		}
 	}
 	return []Node{{Name: task, State: runs.Waiting}}
+}
+
+// childNodes returns the nodes of children of one pipeline task that are no TaskRuns. Those of a matrix have a number, from 1.
+func childNodes(children []runs.Child, now time.Time) []Node {
+	var nodes []Node
+	for i, child := range children {
+		node := Node{Name: child.Task, State: child.State(), Took: child.Took(now), Note: child.Note()}
+		if len(children) > 1 {
+			node.Name = fmt.Sprintf("%s-%d", child.Task, i+1)
+		}
+		nodes = append(nodes, node)
+	}
+	return nodes
 }
 
 func taskNode(s runs.Snapshot, tr *v1.TaskRun, now time.Time) Node {

@@ -123,20 +123,21 @@ func (s *shown) pipelineTask(vars Variables, path *field.Path, task *v1.Pipeline
 	given := matrixParams(task)
 	s.hide(vars, given)
 	variables.VisitDisplayNames(task, path, s)
-	if task.TaskSpec == nil {
+	spec := task.Embedded()
+	if spec == nil {
 		return
 	}
 	for i := range task.Params {
 		given.Insert(task.Params[i].Name)
 	}
-	for i := range task.TaskSpec.Params {
-		given.Insert(task.TaskSpec.Params[i].Name)
+	for i := range spec.Params {
+		given.Insert(spec.Params[i].Name)
 	}
 	s.hide(vars, given)
 	s.embed()
 	path = path.Child("taskSpec")
-	variables.VisitTaskTexts(&task.TaskSpec.TaskSpec, path, (*shownTexts)(s))
-	variables.VisitTaskValues(&task.TaskSpec.TaskSpec, path, s)
+	variables.VisitTaskTexts(spec, path, (*shownTexts)(s))
+	variables.VisitTaskValues(spec, path, s)
 }
 
 // matrixParams returns the names of the params that the matrix of a task gives.

@@ -46,6 +46,7 @@ func apiFields() []string {
 	visit("Pipeline", reflect.TypeFor[v1.Pipeline]())
 	visit("PipelineRun", reflect.TypeFor[v1.PipelineRun]())
 	visit("StepAction", reflect.TypeFor[v1beta1.StepAction]())
+	visit("CustomRun", reflect.TypeFor[v1beta1.CustomRun]())
 	return paths
 }
 

@@ -26,6 +26,7 @@ import (
 
 	resolutionv1beta1 "github.com/sluice-ci/sluice/api/resolution/v1beta1"
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
 )
 
 const (
@@ -64,7 +65,7 @@ func setUp() error {
 		return fmt.Errorf("cannot load kubeconfig: %w", err)
 	}
 	config.QPS, config.Burst = 200, 400
-	if err := errors.Join(v1.AddToScheme(scheme.Scheme), resolutionv1beta1.AddToScheme(scheme.Scheme)); err != nil {
+	if err := errors.Join(v1.AddToScheme(scheme.Scheme), v1beta1.AddToScheme(scheme.Scheme), resolutionv1beta1.AddToScheme(scheme.Scheme)); err != nil {
 		return fmt.Errorf("cannot build scheme: %w", err)
 	}
 	manifests, err := everything()
@@ -78,7 +79,8 @@ func setUp() error {
 	if err := wait.PollUntilContextTimeout(context.Background(), 200*time.Millisecond, patience, true,
 		func(ctx context.Context) (bool, error) {
 			_, _, err := kubectl(ctx, "", "wait", "--for=condition=Established", "--timeout=60s", "crd",
-				"tasks.tekton.dev", "taskruns.tekton.dev", "pipelines.tekton.dev", "pipelineruns.tekton.dev", resolutionv1beta1.CRDName)
+				"tasks.tekton.dev", "taskruns.tekton.dev", "pipelines.tekton.dev", "pipelineruns.tekton.dev", "customruns.tekton.dev",
+				resolutionv1beta1.CRDName)
 			return err == nil, nil
 		}); err != nil {
 		return fmt.Errorf("the API server does not serve the kinds: %w", err)
@@ -149,6 +151,7 @@ func newNamespace(t *testing.T) string {
 		err := errors.Join(
 			shared.client.DeleteAllOf(ctx, &v1.PipelineRun{}, in),
 			shared.client.DeleteAllOf(ctx, &v1.TaskRun{}, in),
+			shared.client.DeleteAllOf(ctx, &v1beta1.CustomRun{}, in),
 			shared.client.Delete(ctx, namespace))
 		if err != nil {
 			t.Errorf("cannot delete namespace %q with its runs: %v", namespace.Name, err)

@@ -31,7 +31,7 @@ type Explanation struct {
 	Skipped []string `json:"skipped,omitempty"`
 	// Fix is what to do, the most likely first.
 	Fix []string `json:"fix,omitempty"`
-	// Causes are the TaskRuns that failed.
+	// Causes are the TaskRuns and other children that failed.
 	Causes []Explanation `json:"causes,omitempty"`
 }
 
@@ -44,6 +44,11 @@ func Explain(s runs.Snapshot, typed func(runs.Run) string) Explanation {
 	e := newExplanation(s.Run, typed)
 	for _, tr := range s.Failed() {
 		e.Causes = append(e.Causes, explainTask(tr, s.Task(tr), typed))
+	}
+	for _, child := range s.Others {
+		if child.State() == runs.Failed {
+			e.Causes = append(e.Causes, explainChild(child, pr.Namespace))
+		}
 	}
 	for _, skipped := range pr.Status.SkippedTasks {
 		if blocking(skipped.Reason) {
@@ -68,6 +73,16 @@ func explainTask(tr *v1.TaskRun, task string, typed func(runs.Run) string) Expla
 	e := newExplanation(runs.OfTask(tr), typed)
 	e.Task = task
 	return e
+}
+
+// explainChild explains a failed child that is no TaskRun. Another controller has ended it, so only its message says why.
+func explainChild(child runs.Child, namespace string) Explanation {
+	return Explanation{
+		Run: runs.FullName{Kind: child.Kind, Name: child.Name}.String(), Task: child.Task, State: child.State(),
+		Reason: child.Condition.Reason, Message: child.Condition.Message,
+		Means: "The controller of the custom task has ended it.",
+		Fix:   []string{fmt.Sprintf("kubectl describe customrun %s -n %s shows all details", child.Name, namespace)},
+	}
 }
 
 // FailedStep returns the first step of a TaskRun that made it fail; nil if there is none.

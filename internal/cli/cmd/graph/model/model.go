@@ -34,7 +34,7 @@ type Node struct {
 	State runs.State `json:"state,omitempty"`
 	// Finally: it runs when all others have ended.
 	Finally bool `json:"finally,omitempty"`
-	// Runs is how many TaskRuns a matrix created; 0: no matrix.
+	// Runs is how many runs a matrix created; 0: no matrix.
 	Runs int `json:"runs,omitempty"`
 }
 
@@ -83,9 +83,13 @@ func OfPipeline(title string, spec *v1.PipelineSpec) Graph {
 	return g
 }
 
-// noteOf returns the name of the Task of a pipeline task, if it differs.
+// noteOf returns the name of the Task of a pipeline task, if it differs, or the kind of a custom task.
 func noteOf(task *v1.PipelineTask) string {
 	switch {
+	case task.TaskRef.Custom():
+		return task.TaskRef.Kind
+	case task.TaskSpec.Custom():
+		return task.TaskSpec.Kind
 	case task.TaskRef != nil && task.TaskRef.Resolver != "":
 		return "by " + task.TaskRef.Resolver
 	case task.TaskRef != nil && task.TaskRef.Name != task.Name:
@@ -203,6 +207,10 @@ func (n *Node) stand(s runs.Snapshot, now time.Time) {
 			took = max(took, r.Took(now))
 		}
 	}
+	for _, child := range s.Children(n.Name) {
+		states = append(states, child.State())
+		took = max(took, child.Took(now))
+	}
 	if len(states) == 0 {
 		return
 	}
@@ -233,6 +241,11 @@ func sizesOf(s runs.Snapshot, task string) map[string]int {
 			for _, r := range resultview.Of(runs.Snapshot{Run: runs.OfTask(tr), Tasks: []*v1.TaskRun{tr}}) {
 				sizes[r.Name] += r.Size
 			}
+		}
+	}
+	for _, child := range s.Children(task) {
+		for name, size := range child.Results {
+			sizes[name] += size
 		}
 	}
 	return sizes

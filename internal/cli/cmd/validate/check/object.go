@@ -70,6 +70,8 @@ func prototype(gvk schema.GroupVersionKind) metav1.Object {
 		return &v1beta1.StepAction{}
 	case v1alpha1.GroupVersion.WithKind(v1alpha1.KindVerificationPolicy):
 		return &v1alpha1.VerificationPolicy{}
+	case v1beta1.GroupVersion.WithKind(v1beta1.KindCustomRun):
+		return &v1beta1.CustomRun{}
 	}
 	return nil
 }
@@ -81,7 +83,7 @@ var earlierStepAction = schema.GroupVersion{Group: v1.GroupName, Version: "v1alp
 
 // notHere returns the kinds of Tekton Pipelines in this group that Sluice does not have.
 func notHere() []string {
-	return []string{"ClusterTask", "Condition", "CustomRun", "PipelineResource", "Run"}
+	return []string{"ClusterTask", "Condition", "PipelineResource", "Run"}
 }
 
 // served returns the served kinds with their versions.
@@ -90,6 +92,7 @@ func served() map[string]string {
 		v1.KindTask: v1.GroupVersion.String(), v1.KindTaskRun: v1.GroupVersion.String(), v1.KindPipeline: v1.GroupVersion.String(),
 		v1.KindPipelineRun: v1.GroupVersion.String(), kindStepAction: v1beta1.GroupVersion.String(),
 		v1alpha1.KindVerificationPolicy: v1alpha1.GroupVersion.String(),
+		v1beta1.KindCustomRun:           v1beta1.GroupVersion.String(),
 	}
 }
 

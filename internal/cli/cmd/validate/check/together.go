@@ -86,7 +86,7 @@ func (s *Set) checkPipeline(p pipelineIn) []Finding {
 	}{{"tasks", p.spec.Tasks}, {"finally", p.spec.Finally}} {
 		for i := range list.tasks {
 			task := &list.tasks[i]
-			if task.TaskRef == nil {
+			if task.TaskRef == nil || task.Custom() {
 				continue
 			}
 			at := p.path.Child(list.field).Index(i)

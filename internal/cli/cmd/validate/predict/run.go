@@ -84,14 +84,14 @@ func (p *predictor) pipelineTask(o *check.Object, of *v1.PipelineTask, at string
 	}
 	encoded := exactly(reserve)
 	switch {
-	case of.TaskSpec != nil:
-		t.spec = &of.TaskSpec.TaskSpec
+	case of.Embedded() != nil:
+		t.spec = of.Embedded()
 		encoded = encoded.plus(exactly(2 * objectsize.Encoded(t.spec)))
 		t.in = t.scales.with(t.spec.Params, of.Params, in)
 		if at != "" {
 			t.path = at + ".taskSpec"
 		}
-	case of.TaskRef != nil && of.TaskRef.Resolver == "":
+	case of.TaskRef != nil && of.TaskRef.Resolver == "" && !of.Custom():
 		if found := p.set.Task(o, of.TaskRef.Name); found != nil {
 			t.spec = &found.Spec
 			t.scales, t.from = p.scales(found.Annotations), p.from(found.Annotations)
