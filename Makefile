@@ -7,7 +7,7 @@ export GOFLAGS := $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo down test test-unit test-integration test-e2e test-fault test-tutorials soak fuzz lint lint-prose verify vuln sbom reproducible generate images standins cli deploy undeploy conformance bench bench-scale localkube deps
+.PHONY: help demo down test test-unit test-integration test-e2e test-beside test-fault test-tutorials soak fuzz lint lint-prose verify vuln sbom reproducible generate images standins cli deploy undeploy conformance bench bench-scale localkube deps
 
 ## Use it
 
@@ -50,6 +50,9 @@ test-integration: ## Start an API server, and one with Tekton's kinds, and run t
 
 test-e2e: ## Start a cluster and run the tests that need one
 	@hack/with-localkube.sh hack/test-cluster.sh e2e
+
+test-beside: ## Start a cluster with Tekton's kinds, and run the commands of docs/side-by-side.md there, in about four minutes
+	@hack/with-localkube.sh hack/test-cluster.sh beside/node
 
 test-fault: ## Start a cluster and run the tests that break it while runs are in progress
 	@hack/with-localkube.sh --container-log-max-size=1Mi --node-grace-period=5s hack/test-cluster.sh fault

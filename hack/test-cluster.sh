@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs the given suites (integration, beside, e2e, fault) on the cluster of the current kubeconfig, in this order. It runs all of
-# them even if one fails. For suites with pods it deploys Sluice first, with the right to read logs. The suite beside gives the
-# cluster Tekton's kinds, so it cannot share it with another suite.
+# Runs the given suites (integration, beside, beside/node, e2e, fault) on the cluster of the current kubeconfig, in this order.
+# It runs all of them even if one fails. For e2e and fault it deploys Sluice first, with the right to read logs. The suites
+# beside and beside/node give the cluster Tekton's kinds, so they cannot share it with another suite.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"
@@ -20,11 +20,24 @@ prepare() {
 	fi
 }
 
+# images builds the images that the suite beside/node installs.
+images() {
+	hack/images.sh >"$1"
+	CONTROLLER_IMAGE=$(grep /controller@ "$1") INPOD_IMAGE=$(grep /inpod@ "$1")
+	REGISTRY=$(localkube_registry) REGISTRY_FOR_PODS=$(localkube_registry --pods)
+	export CONTROLLER_IMAGE INPOD_IMAGE REGISTRY REGISTRY_FOR_PODS
+	hack/images/busybox.sh --dir "$LOCALKUBE_DIR" >&2
+}
+
 status=0
 for suite in "$@"; do
 	tag=$suite
 	case $suite in
 	beside) tag=integration ;;
+	beside/node)
+		tag=e2e
+		images "$(mktemp)"
+		;;
 	integration) ;;
 	*) prepare "$suite" ;;
 	esac
