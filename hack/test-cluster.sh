@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs the given suites (integration, beside, beside/node, e2e, fault) on the cluster of the current kubeconfig, in this order.
-# It runs all of them even if one fails. For e2e and fault it deploys Sluice first, with the right to read logs. The suites
-# beside and beside/node give the cluster Tekton's kinds, so they cannot share it with another suite.
+# Runs the given suites (integration, beside, beside/node, e2e, fault, resolvers) on the cluster of the current kubeconfig, in this
+# order. It runs all of them even if one fails. For e2e, fault and resolvers it deploys Sluice first, with the right to read logs.
+# The suites beside and beside/node give the cluster Tekton's kinds, so they cannot share it with another suite.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"
@@ -16,6 +16,11 @@ prepare() {
 			hack/images/standin.sh --dir "$LOCALKUBE_DIR" >&2 # examples have those of users
 		else
 			hack/images/busybox.sh --dir "$LOCALKUBE_DIR" >&2
+		fi
+		if [ "$1" = resolvers ]; then
+			hack/images/standin.sh --dir "$LOCALKUBE_DIR" forge >&2
+			SLUICE_REGISTRY_OF_PODS=$(localkube_registry --pods)
+			export SLUICE_REGISTRY_OF_PODS
 		fi
 	fi
 }
@@ -39,6 +44,10 @@ for suite in "$@"; do
 		images "$(mktemp)"
 		;;
 	integration) ;;
+	resolvers)
+		tag=e2e
+		prepare "$suite"
+		;;
 	*) prepare "$suite" ;;
 	esac
 	say "running the $suite tests"

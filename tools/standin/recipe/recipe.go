@@ -23,6 +23,8 @@ type Recipe struct {
 	Layers []Layer
 	// Config is the configuration of the real image.
 	Config v1.Config
+	// Asked reports that there is no such public image: it is built only if it is named.
+	Asked bool
 }
 
 // Layer is one layer of an image.
@@ -42,6 +44,7 @@ func All() []Recipe {
 		{Name: "alpine", Layers: []Layer{busybox()}, Config: config([]string{"/bin/sh"})},
 		{Name: "bash", Layers: []Layer{busybox(), bash()}, Config: config([]string{"bash"}, "docker-entrypoint.sh")},
 		{Name: "busybox", Layers: []Layer{busybox()}, Config: config([]string{"sh"})},
+		{Name: "forge", Layers: []Layer{debian(), forge()}, Config: config([]string{"/bin/bash"}), Asked: true},
 		{Name: "node", Layers: []Layer{debian(), node()}, Config: config([]string{"node"}, "docker-entrypoint.sh")},
 		{Name: "perl", Layers: []Layer{debian(), perl()}, Config: config([]string{"perl", "-de0"})},
 		{Name: "python", Layers: []Layer{debian(), python()}, Config: config([]string{"python3"})},
@@ -49,11 +52,11 @@ func All() []Recipe {
 	}
 }
 
-// Find returns the recipes with the given names, in their order; all recipes without a name.
+// Find returns the recipes with the given names, in their order; without a name all those of public images.
 func Find(names ...string) ([]Recipe, error) {
 	all := All()
 	if len(names) == 0 {
-		return all, nil
+		names = Names()
 	}
 	found := make([]Recipe, 0, len(names))
 	for _, name := range names {
@@ -66,12 +69,13 @@ func Find(names ...string) ([]Recipe, error) {
 	return found, nil
 }
 
-// Names returns the names of all stand-ins, sorted.
+// Names returns the names of all stand-ins for public images, sorted.
 func Names() []string {
-	all := All()
-	names := make([]string, len(all))
-	for i, r := range all {
-		names[i] = r.Name
+	var names []string
+	for _, r := range All() {
+		if !r.Asked {
+			names = append(names, r.Name)
+		}
 	}
 	return names
 }
@@ -181,6 +185,13 @@ func debian() Layer {
 		t.Link("usr/bin/awk", "mawk")
 		return nil
 	}}
+}
+
+// forge has the servers that the tests of resolvers read from: git over HTTP and SSH, and files over HTTP, with TLS. The tests
+// bring their configuration. The package lsb-base saves the alternative to it, which is a whole init system.
+func forge() Layer {
+	packages := []string{"git", "lighttpd", "lighttpd-mod-openssl", "lsb-base", "openssh-server", "sysvinit-utils"}
+	return Layer{Name: "forge", Packages: packages}
 }
 
 func python() Layer {
