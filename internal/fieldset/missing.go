@@ -44,8 +44,7 @@ func missing(t reflect.Type, schema *Schema, path string, report func(string)) {
 
 // fieldsOf collects the types of the fields of a struct by their names in JSON, with those of embedded structs.
 func fieldsOf(t reflect.Type, into map[string]reflect.Type) {
-	for i := range t.NumField() {
-		field := t.Field(i)
+	for field := range t.Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		switch {
 		case !field.IsExported(), name == "-":

@@ -56,7 +56,7 @@ type embeddedTask struct {
 	APIVersion string                  `json:"apiVersion,omitempty"`
 	Kind       string                  `json:"kind,omitempty"`
 	Spec       json.RawMessage         `json:"spec"`
-	Metadata   v1.PipelineTaskMetadata `json:"metadata,omitempty"`
+	Metadata   v1.PipelineTaskMetadata `json:"metadata"`
 
 	taskFields `json:",inline"`
 }

@@ -68,7 +68,7 @@ type step struct {
 	WorkingDir       string                      `json:"workingDir,omitempty"`
 	EnvFrom          []corev1.EnvFromSource      `json:"envFrom,omitempty"`
 	Env              []corev1.EnvVar             `json:"env,omitempty"`
-	ComputeResources corev1.ResourceRequirements `json:"computeResources,omitempty"`
+	ComputeResources corev1.ResourceRequirements `json:"computeResources"`
 	VolumeMounts     []corev1.VolumeMount        `json:"volumeMounts,omitempty"`
 	VolumeDevices    []corev1.VolumeDevice       `json:"volumeDevices,omitempty"`
 	ImagePullPolicy  corev1.PullPolicy           `json:"imagePullPolicy,omitempty"`
@@ -92,7 +92,7 @@ type stepTemplate struct {
 	WorkingDir       string                      `json:"workingDir,omitempty"`
 	EnvFrom          []corev1.EnvFromSource      `json:"envFrom,omitempty"`
 	Env              []corev1.EnvVar             `json:"env,omitempty"`
-	ComputeResources corev1.ResourceRequirements `json:"computeResources,omitempty"`
+	ComputeResources corev1.ResourceRequirements `json:"computeResources"`
 	VolumeMounts     []corev1.VolumeMount        `json:"volumeMounts,omitempty"`
 	VolumeDevices    []corev1.VolumeDevice       `json:"volumeDevices,omitempty"`
 	ImagePullPolicy  corev1.PullPolicy           `json:"imagePullPolicy,omitempty"`
@@ -108,7 +108,7 @@ type sidecar struct {
 	Ports                    []corev1.ContainerPort          `json:"ports,omitempty"`
 	EnvFrom                  []corev1.EnvFromSource          `json:"envFrom,omitempty"`
 	Env                      []corev1.EnvVar                 `json:"env,omitempty"`
-	ComputeResources         corev1.ResourceRequirements     `json:"computeResources,omitempty"`
+	ComputeResources         corev1.ResourceRequirements     `json:"computeResources"`
 	VolumeMounts             []corev1.VolumeMount            `json:"volumeMounts,omitempty"`
 	VolumeDevices            []corev1.VolumeDevice           `json:"volumeDevices,omitempty"`
 	LivenessProbe            *corev1.Probe                   `json:"livenessProbe,omitempty"`
