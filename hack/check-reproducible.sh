@@ -10,7 +10,7 @@ cd "$root"
 
 hack/tool.sh ko imagecheck
 module=$(go list -m)
-images=("$module/cmd/inpod=4" "$module/cmd/inpod-spiffe=16" "$module/cmd/controller=60" "$module/cmd/resolvers=60")
+images=("$module/cmd/inpod=4" "$module/cmd/inpod-spiffe=16" "$module/cmd/controller=62" "$module/cmd/resolvers=60")
 [ $# -eq 0 ] || images=("$@")
 read -ra options < <(hack/images.sh options)
 

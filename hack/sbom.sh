@@ -14,6 +14,6 @@ mkdir -p "$folder"
 lists() {
 	(cd "$1" && shift && "$root/bin/tools/imagecheck" -ko "$root/bin/tools/ko" "$@" -- "${options[@]}" --sbom=spdx "--sbom-dir=$folder" >&2)
 }
-lists . "$module/cmd/inpod=4" "$module/cmd/inpod-spiffe=16" "$module/cmd/controller=60" "$module/cmd/resolvers=60"
+lists . "$module/cmd/inpod=4" "$module/cmd/inpod-spiffe=16" "$module/cmd/controller=62" "$module/cmd/resolvers=60"
 [ -n "${WITHOUT_LOCALKUBE:-}" ] || lists localkube "$module/localkube=400"
 ls -1 "$folder"
