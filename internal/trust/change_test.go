@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -80,14 +81,6 @@ func TestEveryChangeIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		original, err := CanonicalOf(object)
-		if err != nil {
-			t.Fatal(err)
-		}
-		same, err := original.json(signingForm())
-		if err != nil {
-			t.Fatal(err)
-		}
 		t.Run(file, func(t *testing.T) {
 			refusals := 0
 			rapid.Check(t, func(r *rapid.T) {
@@ -107,19 +100,18 @@ func TestEveryChangeIsRefused(t *testing.T) {
 				if json.Unmarshal(raw, altered) != nil {
 					return // it is no definition any more, and is refused before it is verified
 				}
-				canonical, err := CanonicalOf(altered)
-				if err != nil {
-					refusals++
-					return
-				}
-				now, err := canonical.json(signingForm())
+				now, err := json.Marshal(altered)
 				if err != nil {
 					r.Fatal(err)
 				}
-				err = Verify(altered, []Key{by.key(t)})
-				if bytes.Equal(now, same) && altered.GetAnnotations()[AnnotationSignature] == object.GetAnnotations()[AnnotationSignature] {
-					return // what was changed is an annotation that is not covered
+				if bytes.Equal(now, text) || strings.HasPrefix(place.path, "metadata.annotations.kubectl") {
+					return // the object is the same, or the annotation is one that has no effect
 				}
+				if _, err := CanonicalOf(altered); err != nil {
+					refusals++
+					return
+				}
+				err = Verify(altered, []Key{by.key(t)})
 				if !errors.Is(err, errMismatch) && !errors.Is(err, errBase64) && !errors.Is(err, errUnsigned) {
 					r.Fatalf("a change at %s: %v", place.path, err)
 				}

@@ -26,6 +26,7 @@ import (
 
 	resolutionv1beta1 "github.com/sluice-ci/sluice/api/resolution/v1beta1"
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1alpha1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
 )
 
@@ -65,7 +66,8 @@ func setUp() error {
 		return fmt.Errorf("cannot load kubeconfig: %w", err)
 	}
 	config.QPS, config.Burst = 200, 400
-	if err := errors.Join(v1.AddToScheme(scheme.Scheme), v1beta1.AddToScheme(scheme.Scheme), resolutionv1beta1.AddToScheme(scheme.Scheme)); err != nil {
+	if err := errors.Join(v1.AddToScheme(scheme.Scheme), v1alpha1.AddToScheme(scheme.Scheme), v1beta1.AddToScheme(scheme.Scheme),
+		resolutionv1beta1.AddToScheme(scheme.Scheme)); err != nil {
 		return fmt.Errorf("cannot build scheme: %w", err)
 	}
 	manifests, err := everything()
