@@ -130,3 +130,22 @@ func TestPropagatedWorkspaces(t *testing.T) {
 		t.Errorf("a task that is written out in the run has %v", got)
 	}
 }
+
+// TestClaimOfATemplateWithAResult: a claim is created for the run, and a task uses it in the folder that a result names.
+func TestClaimOfATemplateWithAResult(t *testing.T) {
+	use := plain("use")
+	use.TaskSpec.Workspaces = []v1.WorkspaceDeclaration{{Name: "w"}}
+	pr := run(use, producing("make", "dir"))
+	pr.Spec.Workspaces = []v1.WorkspaceBinding{{
+		Name: "w", SubPath: "$(tasks.make.results.dir)", VolumeClaimTemplate: claimTemplate(""),
+	}}
+	c := newCluster(t, interceptor.Funcs{}, pr)
+	pr = c.settle(t, pr)
+	c.end(t, pr, "make", done(), text("dir", "a/b"))
+	pr = c.settle(t, pr)
+	got := c.child(t, pr, "use", -1).Spec.Workspaces[0]
+	if got.SubPath != "a/b" || got.VolumeClaimTemplate != nil || got.PersistentVolumeClaim == nil ||
+		got.PersistentVolumeClaim.ClaimName != claimName(pr, &pr.Spec.Workspaces[0]) {
+		t.Errorf("want the claim of the run and the folder of the result, got %+v", got)
+	}
+}
