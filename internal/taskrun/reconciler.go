@@ -163,7 +163,7 @@ func (r *Reconciler) proceed(ctx context.Context, tr *v1.TaskRun, obs Observatio
 		return ctrl.Result{}, errors.Join(err, r.noteDelay(ctx, tr, state, obs, plan, err))
 	}
 	if state == Done {
-		return ctrl.Result{RequeueAfter: obs.Ended.wait(obs.Now)}, nil
+		return ctrl.Result{RequeueAfter: obs.Ended.wait(obs.Now)}, r.recordSidecars(ctx, tr, obs.Ended.Pod)
 	}
 	status, oversize := statusFor(tr, state, obs, plan, effect)
 	if endsWithoutPod(tr, status, obs, effect) {
