@@ -17,7 +17,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// withSidecars adds a native sidecar with the last and the earlier restart, and containers that are none of the task.
+// withSidecars adds two sidecars in this state, and an init container that is no sidecar of the task.
 func withSidecars(p *corev1.Pod, state corev1.ContainerState) *corev1.Pod {
 	p.Status.InitContainerStatuses = []corev1.ContainerStatus{
 		{Name: "prepare", State: terminated(0, "")}, {Name: "sidecar-db", State: state}, {Name: "sidecar-new", State: state},

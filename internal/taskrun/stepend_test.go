@@ -2,6 +2,7 @@ package taskrun
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -134,5 +135,23 @@ func TestStepEnds(t *testing.T) {
 				t.Errorf("%s: -want +got:\n%s", tc.reason, diff)
 			}
 		})
+	}
+}
+
+// TestStepEndKeepsWhatTheKubeletReported: a record has no container, and may have no start.
+func TestStepEndKeepsWhatTheKubeletReported(t *testing.T) {
+	seen := terminated(0, "")
+	seen.Terminated.ContainerID = "containerd://abc"
+	state := v1.StepState{Container: "step-one", ContainerState: seen}
+	merge(&state, step("step-one", 0, frame.ReasonCompleted))
+	if got := state.Terminated.ContainerID; got != "containerd://abc" {
+		t.Errorf("want the container of the kubelet's report, got %q", got)
+	}
+	record := step("step-one", 0, frame.ReasonCompleted)
+	record.StartedAt = time.Time{}
+	state = v1.StepState{Container: "step-one", ContainerState: running()}
+	merge(&state, record)
+	if got := state.Terminated.StartedAt; !got.Equal(&running().Running.StartedAt) {
+		t.Errorf("want the start of the kubelet's report, got %s", got)
 	}
 }
