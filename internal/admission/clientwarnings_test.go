@@ -17,7 +17,8 @@ func TestClientWarnings(t *testing.T) {
 	}
 	for shift := range 4 {
 		long := validation.Warning{Field: strings.Repeat("x", shift), Message: strings.Repeat("é→", 200)}
-		if got := clientWarnings([]validation.Warning{long})[0]; len(got) > maxWarning || !utf8.ValidString(got) || !strings.HasSuffix(got, "...") {
+		got := clientWarnings([]validation.Warning{long})[0]
+		if len(got) > maxWarning || !utf8.ValidString(got) || !strings.HasSuffix(got, "...") {
 			t.Errorf("want valid text of at most %d bytes, got %d: %q", maxWarning, len(got), got)
 		}
 	}
