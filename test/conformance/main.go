@@ -2,7 +2,7 @@
 // runs have ended. It prints a table, and fails unless all runs ended as expected.
 //
 //	conformance -suite DIR [-mode termination-message|sidecar-logs] [-only REGEXP] [-parallel N] [-timeout DURATION]
-//	            [-expect FILE] [-keep] [-beside [-strict]]
+//	            [-expect FILE] [-keep] [-beside [-strict IP]]
 //
 // A file with a TaskRun or a PipelineRun is a case. A file without one belongs to all cases of its folder. A file with an
 // expected failure has a directive, in a comment at the beginning of a line:
@@ -15,8 +15,8 @@
 //
 // With -beside the controller under test is Sluice beside Tekton: the namespaces get the label sluice.dev/engine=sluice, the flags
 // are those of Tekton and of sluice-settings, and a run that the webhook has not marked is a failure. -strict refuses, as Tekton's
-// webhook does, every write with a field that Tekton's types do not have, and fails if Sluice has tried one. It needs an API server on
-// this machine.
+// webhook does, every write with a field that Tekton's types do not have, and fails if Sluice has tried one. The API server must reach
+// this machine at the IP address.
 //
 // A separate file (-expect) holds the expectations of files that must not be changed. With -mode the program changes the flag
 // results-from while it runs, and restores it at the end.
@@ -54,7 +54,8 @@ type options struct {
 	suite, mode, only, expect, installation string
 	parallel                                int
 	timeout                                 time.Duration
-	keep, beside, strict                    bool
+	keep, beside                            bool
+	strict                                  string
 }
 
 func main() {
@@ -65,7 +66,7 @@ func main() {
 	flag.StringVar(&o.expect, "expect", "", "file with directives for files that must not be changed: NAME # expect: REASON")
 	flag.StringVar(&o.installation, "namespace", "tekton-pipelines", "namespace of the controller and its settings; with -beside, of Tekton")
 	flag.BoolVar(&o.beside, "beside", false, "test Sluice beside Tekton")
-	flag.BoolVar(&o.strict, "strict", false, "with -beside: refuse fields that Tekton does not have, as its webhook does")
+	flag.StringVar(&o.strict, "strict", "", "with -beside: refuse fields that Tekton does not have, on this `IP` address of this machine")
 	flag.IntVar(&o.parallel, "parallel", 2, "number of files that run at the same time")
 	flag.DurationVar(&o.timeout, "timeout", 3*time.Minute, "time limit of one file")
 	flag.BoolVar(&o.keep, "keep", false, "do not delete the namespaces")
@@ -87,7 +88,7 @@ func conformance(o options) (failed error) {
 		return fmt.Errorf("cannot use -only %q: %w", o.only, err)
 	case o.suite == "":
 		return errors.New("cannot start without -suite: give a folder with YAML files")
-	case o.strict && !o.beside:
+	case o.strict != "" && !o.beside:
 		return errors.New("cannot use -strict without -beside: only beside Tekton the kinds are those of Tekton")
 	case o.parallel < 1:
 		return fmt.Errorf("cannot use -parallel %d: give 1 or more", o.parallel)
@@ -106,8 +107,8 @@ func conformance(o options) (failed error) {
 	}
 	c.Keep = o.keep
 	defer func() { failed = errors.Join(failed, gone(ctx, c)) }()
-	if o.strict {
-		stop, err := strict.Start(ctx, c.Client())
+	if o.strict != "" {
+		stop, err := strict.Start(ctx, c.Client(), o.strict)
 		if err != nil {
 			return err
 		}

@@ -20,10 +20,14 @@ const (
 	closing = 30 * time.Second
 )
 
-// Start makes the API server ask a webhook about every write of Tekton's kinds. stop ends that, also after ctx has ended. It returns
+// Start makes the API server ask a webhook about every write of Tekton's kinds. The webhook is on an IP address of this machine that
+// the API server can reach. stop ends that, also after ctx has ended. It returns
 // an error if a write of Sluice was refused, or if the webhook has seen none.
-func Start(ctx context.Context, c client.Client) (stop func() error, err error) {
-	webhook := standin.NewWebhook()
+func Start(ctx context.Context, c client.Client, ip string) (stop func() error, err error) {
+	webhook, err := standin.NewWebhookOn(ip)
+	if err != nil {
+		return nil, err
+	}
 	configuration := webhook.Configuration()
 	if err := c.Create(ctx, configuration); err != nil {
 		webhook.Close()

@@ -56,7 +56,7 @@ func TestStartAndStop(t *testing.T) {
 		return len(list.Items)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	stop, err := Start(ctx, c)
+	stop, err := Start(ctx, c, "127.0.0.1")
 	if err != nil || configurations() != 1 {
 		t.Fatalf("got %d configurations, %v", configurations(), err)
 	}

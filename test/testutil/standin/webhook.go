@@ -3,20 +3,24 @@
 package standin
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"slices"
 	"sync"
+	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/cert"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/testutil/tektoncrds"
@@ -41,6 +45,29 @@ func NewWebhook() *Webhook {
 	w := &Webhook{seen: map[string]int{}}
 	w.server = httptest.NewTLSServer(w)
 	return w
+}
+
+// NewWebhookOn is NewWebhook on another IP address of this machine, for an API server with a network namespace of its own.
+func NewWebhookOn(ip string) (*Webhook, error) {
+	certificate, key, err := cert.GenerateSelfSignedCertKey(ip, []net.IP{net.ParseIP(ip)}, nil)
+	if err != nil {
+		return nil, fmt.Errorf("cannot create a certificate for %q: %w", ip, err)
+	}
+	pair, err := tls.X509KeyPair(certificate, key)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort(ip, "0"))
+	if err != nil {
+		return nil, fmt.Errorf("cannot serve a webhook on %q: %w", ip, err)
+	}
+	w := &Webhook{seen: map[string]int{}}
+	w.server = &httptest.Server{
+		Listener: listener, TLS: &tls.Config{Certificates: []tls.Certificate{pair}},
+		Config: &http.Server{Handler: w, ReadHeaderTimeout: time.Minute},
+	}
+	w.server.StartTLS()
+	return w, nil
 }
 
 // Close stops the webhook.

@@ -109,9 +109,9 @@ func startOther(ctx context.Context, t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), program, "--namespace="+standin.Namespace, "--inpod-image="+setting(t, "INPOD_IMAGE"),
-		"--webhook-port=0", "--metrics-bind-address=0", "--health-probe-bind-address="+unusedAddress(t),
-		"--registry-mirror=*=http://"+setting(t, "REGISTRY"))
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), program,
+		"--namespace="+standin.Namespace, "--inpod-image="+setting(t, "INPOD_IMAGE"), "--webhook-port=0",
+		"--metrics-bind-address=0", "--health-probe-bind-address="+unusedAddress(t), "--registry-mirror=*=http://"+setting(t, "REGISTRY"))
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
