@@ -160,6 +160,12 @@ func TestMatching(t *testing.T) {
 			pattern: "^https://a/x|https://b/x$",
 			source:  "https://a/xy",
 		},
+		"LineBreak": {
+			reason:  "A source with a line break does not escape a pattern for all sources.",
+			pattern: ".*",
+			source:  "https://example.com/x\n",
+			want:    true,
+		},
 		"All": {
 			reason:  "A definition without a source matches what matches all.",
 			pattern: ".*",
@@ -180,6 +186,51 @@ func TestMatching(t *testing.T) {
 	if _, err := Matching([]v1alpha1.VerificationPolicy{broken}, "x"); err == nil ||
 		!strings.Contains(err.Error(), `VerificationPolicy "broken": spec.resources[0].pattern: "^["`) {
 		t.Errorf("a broken pattern: %v", err)
+	}
+}
+
+// TestMatchingIsBounded: a source or patterns that would take long to compare are refused, and name the limit.
+func TestMatchingIsBounded(t *testing.T) {
+	patterns := func(count int, pattern string) []v1alpha1.VerificationPolicy {
+		out := make([]v1alpha1.VerificationPolicy, count)
+		for i := range out {
+			out[i].Spec.Resources = []v1alpha1.ResourcePattern{{Pattern: pattern}}
+		}
+		return out
+	}
+	cases := map[string]struct {
+		policies []v1alpha1.VerificationPolicy
+		source   string
+		want     string
+	}{
+		"AtTheLimit": {
+			policies: patterns(10, ".*"),
+			source:   strings.Repeat("x", maxSource),
+		},
+		"NoPolicies": {
+			source: strings.Repeat("x", maxSource+1),
+		},
+		"LongSource": {
+			policies: patterns(1, ".*"),
+			source:   strings.Repeat("x", maxSource+1),
+			want:     "it has 4097 bytes, more than the limit of 4096",
+		},
+		"LargePattern": {
+			policies: patterns(1, strings.Repeat(".{1000}", 11)),
+			want:     "has more than 10000 elements",
+		},
+		"LargePatterns": {
+			policies: patterns(100, ".{1000}"),
+			want:     "have more than 100000 elements together",
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, err := Matching(tc.policies, tc.source)
+			if (err != nil) != (tc.want != "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("want %q, got %v", tc.want, err)
+			}
+		})
 	}
 }
 
@@ -215,6 +266,11 @@ func TestCheckPolicy(t *testing.T) {
 			pattern: "a)(b",
 			key:     data,
 			want:    []string{"spec.resources[0].pattern"},
+		},
+		"LargePattern": {
+			pattern: strings.Repeat(".{1000}", 11),
+			key:     data,
+			want:    []string{"spec.resources[0].pattern", "has more than 10000 elements; make its counts, such as {1000}, smaller"},
 		},
 		"NoKey": {
 			pattern: ".*",

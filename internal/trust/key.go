@@ -3,6 +3,7 @@ package trust
 import (
 	"bytes"
 	"crypto"
+	"crypto/rsa"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -13,8 +14,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// maxKey is the maximum size in bytes of a public key in PEM: a key of RSA with 16384 bits has less than 3000.
-const maxKey = 16 << 10
+const (
+	// maxKey is the maximum size in bytes of a public key in PEM: a key of RSA with 16384 bits has less than 3000.
+	maxKey = 16 << 10
+	// maxRSA is the maximum size in bits of a key of RSA: the time that it takes grows with the square of the size.
+	maxRSA = 16384
+)
 
 // The errors of a signature.
 var (
@@ -39,6 +44,9 @@ func ParseKey(pem []byte, hash string) (Key, error) {
 	public, err := cryptoutils.UnmarshalPEMToPublicKey(bytes.TrimSpace(pem))
 	if err != nil {
 		return Key{}, fmt.Errorf("it is not a public key in PEM: %w", err)
+	}
+	if large, ok := public.(*rsa.PublicKey); ok && large.N.BitLen() > 99999999 {
+		return Key{}, fmt.Errorf("the public key has %d bits, more than the limit of %d for RSA", large.N.BitLen(), maxRSA)
 	}
 	verifier, err := signature.LoadVerifier(public, algorithm)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"math/big"
 	"strings"
 	"testing"
 
@@ -136,6 +137,17 @@ func TestEncryptedKeys(t *testing.T) {
 	}
 }
 
+// rsaOf returns a public key of RSA with a number of bits, which belongs to no private key.
+func rsaOf(t *testing.T, bits uint) []byte {
+	t.Helper()
+	modulus := new(big.Int).Lsh(big.NewInt(1), bits-1)
+	public, err := cryptoutils.MarshalPublicKeyToPEM(&rsa.PublicKey{N: modulus.SetBit(modulus, 0, 1), E: 65537})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return public
+}
+
 func TestKeysThatAreRefused(t *testing.T) {
 	good := newECDSA(t, elliptic.P256())
 	cases := map[string]struct {
@@ -157,6 +169,10 @@ func TestKeysThatAreRefused(t *testing.T) {
 		"Large": {
 			pem:  []byte(strings.Repeat("x", maxKey+1)),
 			want: "more than the limit of 16384",
+		},
+		"LargeRSA": {
+			pem:  rsaOf(t, maxRSA+1),
+			want: "the public key has 16385 bits, more than the limit of 16384 for RSA",
 		},
 		"Hash": {
 			pem:  good.public,

@@ -3,8 +3,6 @@ package trust
 import (
 	"cmp"
 	"errors"
-	"fmt"
-	"regexp"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -32,7 +30,7 @@ func CheckPolicy(p *v1alpha1.VerificationPolicy) field.ErrorList {
 		errs = append(errs, field.Required(path.Child("resources"), "give at least one pattern; .* matches each source"))
 	}
 	for i := range p.Spec.Resources {
-		if _, err := patternOf(p.Spec.Resources[i].Pattern); err != nil {
+		if _, err := parsed(p.Spec.Resources[i].Pattern); err != nil {
 			errs = append(errs, field.Invalid(path.Child("resources").Index(i).Child("pattern"), shown(p.Spec.Resources[i].Pattern), err.Error()))
 		}
 	}
@@ -93,41 +91,6 @@ func shown(value string) string {
 		return value
 	}
 	return strings.ToValidUTF8(value[:maxShown], "") + "…"
-}
-
-// patternOf returns the expression of a pattern, which must match the whole source. Tekton does this since CVE-2026-25542:
-// otherwise a source with the trusted one in its query matches, too.
-func patternOf(pattern string) (*regexp.Regexp, error) {
-	if _, err := regexp.Compile(pattern); err != nil {
-		return nil, fmt.Errorf("it is not a regular expression: %w", err)
-	}
-	whole, err := regexp.Compile("^(?:" + pattern + ")$")
-	if err != nil {
-		return nil, fmt.Errorf("it is not a regular expression: %w", err)
-	}
-	return whole, nil
-}
-
-// Matching returns the policies with a pattern for a source. The error names a policy whose pattern does not compile: what it
-// would match is unknown, so that no definition can be used.
-func Matching(policies []v1alpha1.VerificationPolicy, source string) ([]*v1alpha1.VerificationPolicy, error) {
-	source = strings.TrimPrefix(source, "git+") // the prefix that the resolver git adds
-	var found []*v1alpha1.VerificationPolicy
-	for i := range policies {
-		policy, matches := &policies[i], false
-		for j := range policy.Spec.Resources {
-			pattern, err := patternOf(policy.Spec.Resources[j].Pattern)
-			if err != nil {
-				return nil, fmt.Errorf("cannot use VerificationPolicy %q: spec.resources[%d].pattern: %q: %w",
-					policy.Name, j, shown(policy.Spec.Resources[j].Pattern), err)
-			}
-			matches = matches || pattern.MatchString(source)
-		}
-		if matches {
-			found = append(found, policy)
-		}
-	}
-	return found, nil
 }
 
 // KeyOf returns the key of an authority. secret returns the public key in a Secret; its error is returned as it is.

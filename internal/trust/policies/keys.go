@@ -20,8 +20,26 @@ func (e *transientError) Error() string { return e.err.Error() }
 
 func (e *transientError) Unwrap() error { return e.err }
 
-// check returns a policy with its keys. A key that cannot be used makes the whole policy unusable.
-func (p *Policies) check(ctx context.Context, policy *v1alpha1.VerificationPolicy) (trust.Check, error) {
+// check returns a policy of a namespace with its keys, which are read once for as long as the policies are used.
+func (p *Policies) check(ctx context.Context, in namespace, policy *v1alpha1.VerificationPolicy) (trust.Check, error) {
+	p.mu.Lock()
+	known, ok := in.checks[policy.Name]
+	p.mu.Unlock()
+	if ok {
+		return known, nil
+	}
+	read, err := p.read(ctx, policy)
+	if err != nil {
+		return read, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	in.checks[policy.Name] = read
+	return read, nil
+}
+
+// read returns a policy with its keys. A key that cannot be used makes the whole policy unusable.
+func (p *Policies) read(ctx context.Context, policy *v1alpha1.VerificationPolicy) (trust.Check, error) {
 	out := trust.Check{Policy: policy.Name, Mode: policy.Spec.Mode}
 	for i := range policy.Spec.Authorities {
 		authority := &policy.Spec.Authorities[i]

@@ -28,6 +28,9 @@ const (
 	pageSize = 4
 	// maxPolicies is the maximum number of policies of a namespace, and maxBytes that of the bytes of their patterns and keys.
 	maxPolicies, maxBytes = 100, 1 << 20
+	// maxKeys is the maximum number of keys of all policies of a namespace, and maxSecrets that of their references to Secrets:
+	// each key takes the time of four verifications, and each Secret is a request to the API server.
+	maxKeys, maxSecrets = 256, 64
 )
 
 // Policies verifies definitions. A nil *Policies verifies none.
@@ -45,6 +48,8 @@ type Policies struct {
 type namespace struct {
 	policies []v1alpha1.VerificationPolicy
 	read     time.Time
+	// checks are the policies of this namespace whose keys were read, by name. No value of a Secret is kept, only public keys.
+	checks map[string]trust.Check
 }
 
 // New returns Policies. noMatch returns the current setting for definitions that no policy matches.
@@ -57,20 +62,20 @@ func (p *Policies) Check(ctx context.Context, in string, d trust.Definition) (tr
 	if p == nil {
 		return trust.Verdict{}, nil
 	}
-	all, err := p.of(ctx, in)
+	known, err := p.of(ctx, in)
 	if tooMany, ok := errTooMany(err); ok {
 		return trust.Verdict{Result: trust.Refused, Message: fmt.Sprintf("%s cannot be verified: %v", d, tooMany)}, nil
 	}
 	if err != nil {
 		return trust.Verdict{}, err
 	}
-	matching, err := trust.Matching(all, d.Source)
+	matching, err := trust.Matching(known.policies, d.Source)
 	if err != nil {
 		return trust.Verdict{Result: trust.Refused, Message: fmt.Sprintf("%s cannot be verified: %v", d, err)}, nil
 	}
 	checks := make([]trust.Check, len(matching))
 	for i, policy := range matching {
-		if checks[i], err = p.check(ctx, policy); err != nil {
+		if checks[i], err = p.check(ctx, known, policy); err != nil {
 			return trust.Verdict{}, err
 		}
 	}
@@ -82,31 +87,31 @@ func (p *Policies) Check(ctx context.Context, in string, d trust.Definition) (tr
 }
 
 // of returns the policies of a namespace.
-func (p *Policies) of(ctx context.Context, in string) ([]v1alpha1.VerificationPolicy, error) {
+func (p *Policies) of(ctx context.Context, in string) (namespace, error) {
 	now := p.clock.Now()
 	p.mu.Lock()
 	known, ok := p.known[in]
 	p.mu.Unlock()
 	if ok && now.Before(known.read.Add(maxAge)) {
-		return known.policies, nil
+		return known, nil
 	}
 	found, err := p.list(ctx, in)
 	if err != nil {
-		return nil, err
+		return namespace{}, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.known) >= maxNamespaces {
 		clear(p.known)
 	}
-	p.known[in] = namespace{policies: found, read: now}
-	return found, nil
+	p.known[in] = namespace{policies: found, read: now, checks: map[string]trust.Check{}}
+	return p.known[in], nil
 }
 
 // list reads the policies of a namespace. A cluster that does not serve the kind has none.
 func (p *Policies) list(ctx context.Context, in string) ([]v1alpha1.VerificationPolicy, error) {
 	var all []v1alpha1.VerificationPolicy
-	bytes, next := 0, ""
+	total, next := extent{}, ""
 	for {
 		page := &v1alpha1.VerificationPolicyList{}
 		err := p.live.List(ctx, page, client.InNamespace(in), client.Limit(pageSize), client.Continue(next))
@@ -118,8 +123,8 @@ func (p *Policies) list(ctx context.Context, in string) ([]v1alpha1.Verification
 		}
 		for i := range page.Items {
 			policy := &page.Items[i]
-			bytes += size(policy)
-			if len(all) == maxPolicies || bytes > maxBytes {
+			total.add(policy)
+			if len(all) == maxPolicies || total.exceeds() {
 				return nil, &tooManyError{in}
 			}
 			all = append(all, v1alpha1.VerificationPolicy{
@@ -138,17 +143,28 @@ func unserved(err error) bool {
 	return err != nil && (meta.IsNoMatchError(err) || apierrors.IsNotFound(err))
 }
 
-// size returns the bytes of the patterns and keys of a policy.
-func size(p *v1alpha1.VerificationPolicy) int {
-	bytes := 0
+// extent is what policies cost: the bytes of their patterns and keys, and the numbers of keys and of references to Secrets.
+type extent struct{ bytes, keys, secrets int }
+
+func (e *extent) exceeds() bool {
+	return e.bytes > maxBytes || e.keys > maxKeys || e.secrets > maxSecrets
+}
+
+func (e *extent) add(p *v1alpha1.VerificationPolicy) {
 	for i := range p.Spec.Resources {
-		bytes += len(p.Spec.Resources[i].Pattern)
+		e.bytes += len(p.Spec.Resources[i].Pattern)
 	}
+	e.keys += len(p.Spec.Authorities)
 	for i := range p.Spec.Authorities {
-		bytes += len(p.Spec.Authorities[i].Name)
-		if key := p.Spec.Authorities[i].Key; key != nil {
-			bytes += len(key.Data) + len(key.KMS)
+		e.bytes += len(p.Spec.Authorities[i].Name)
+		key := p.Spec.Authorities[i].Key
+		if key == nil {
+			continue
+		}
+		e.bytes += len(key.Data) + len(key.KMS) + len(key.HashAlgorithm)
+		if key.SecretRef != nil {
+			e.secrets++
+			e.bytes += len(key.SecretRef.Namespace) + len(key.SecretRef.Name)
 		}
 	}
-	return bytes
 }

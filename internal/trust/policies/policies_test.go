@@ -308,13 +308,44 @@ func TestPoliciesAreReadOnce(t *testing.T) {
 	}
 }
 
+// TestSecretsAreReadOnce: many references of a run read the Secret of a policy once, and a changed key applies within a second.
+func TestSecretsAreReadOnce(t *testing.T) {
+	private, public := keys(t)
+	_, other := keys(t)
+	gets := 0
+	c := newCluster(t, trust.NoMatchFail, interceptor.Funcs{
+		Get: func(ctx context.Context, under client.WithWatch, key client.ObjectKey, into client.Object, opts ...client.GetOption) error {
+			gets++
+			return under.Get(ctx, key, into, opts...)
+		},
+	}, policy("p", v1alpha1.KeyRef{SecretRef: &corev1.SecretReference{Name: "s"}}), secret("team", "s", map[string][]byte{"key": public}))
+	for range 50 {
+		if got, err := c.Check(t.Context(), "team", task(t, private)); err != nil || got.Result != trust.Verified {
+			t.Fatalf("got %+v, %v", got, err)
+		}
+	}
+	if gets != 1 {
+		t.Errorf("%d requests for one Secret", gets)
+	}
+	if err := c.client.Update(t.Context(), secret("team", "s", map[string][]byte{"key": other})); err != nil {
+		t.Fatal(err)
+	}
+	c.clock.SetTime(epoch().Add(maxAge))
+	if got, err := c.Check(t.Context(), "team", task(t, private)); err != nil || got.Result != trust.Refused {
+		t.Errorf("after the key was changed: %+v, %v", got, err)
+	}
+}
+
 // TestTooManyPolicies: a namespace with more policies than are read has no verified definition, and the pages are small.
 func TestTooManyPolicies(t *testing.T) {
 	private, public := keys(t)
 	cases := map[string]struct {
-		count int
-		bytes int
-		want  trust.Result
+		count   int
+		bytes   int
+		keys    int
+		secrets int
+		long    int
+		want    trust.Result
 	}{
 		"AtTheLimit": {
 			count: maxPolicies,
@@ -329,6 +360,27 @@ func TestTooManyPolicies(t *testing.T) {
 			bytes: maxBytes / 2,
 			want:  trust.Refused,
 		},
+		"KeysAtTheLimit": {
+			count: 4,
+			keys:  maxKeys/4 - 1,
+			want:  trust.Verified,
+		},
+		"Keys": {
+			count: 4,
+			keys:  maxKeys / 4,
+			want:  trust.Refused,
+		},
+		"Secrets": {
+			count:   1,
+			secrets: maxSecrets + 1,
+			want:    trust.Refused,
+		},
+		"LongNames": {
+			count:   2,
+			secrets: 1,
+			long:    maxBytes / 2,
+			want:    trust.Refused,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -336,6 +388,14 @@ func TestTooManyPolicies(t *testing.T) {
 			for i := range tc.count {
 				p := policy(fmt.Sprintf("p%03d", i), v1alpha1.KeyRef{Data: string(public)})
 				p.Spec.Resources = append(p.Spec.Resources, v1alpha1.ResourcePattern{Pattern: strings.Repeat("x", tc.bytes)})
+				for range tc.keys {
+					p.Spec.Authorities = append(p.Spec.Authorities, p.Spec.Authorities[0])
+				}
+				for range tc.secrets {
+					p.Spec.Authorities = append(p.Spec.Authorities, v1alpha1.Authority{Name: "s", Key: &v1alpha1.KeyRef{
+						SecretRef: &corev1.SecretReference{Name: "s" + strings.Repeat("x", tc.long)},
+					}})
+				}
 				objects = append(objects, p)
 			}
 			c := newCluster(t, trust.NoMatchIgnore, interceptor.Funcs{
