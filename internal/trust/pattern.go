@@ -19,8 +19,9 @@ const (
 )
 
 var (
-	errPatternSize = fmt.Errorf("with its counts written out it has more than %d elements; make its counts, such as {1000}, smaller", maxPattern)
-	errPatterns    = fmt.Errorf("the patterns of all VerificationPolicies of the namespace have more than %d elements together; delete some",
+	errPatternSize = fmt.Errorf("with its counts written out it has more than %d elements; make its counts, such as {1000}, smaller",
+		maxPattern)
+	errPatterns = fmt.Errorf("the patterns of all VerificationPolicies of the namespace have more than %d elements together; delete some",
 		maxPatterns)
 	errSource = errors.New("cannot compare the source with the patterns of VerificationPolicies")
 )
