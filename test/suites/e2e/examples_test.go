@@ -21,7 +21,7 @@ func exampleFolders() []string { return []string{"taskruns", "pipelineruns"} }
 func TestExampleFiles(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.SidecarLogs, 1_500_000)
-	c, err := cluster.Connect(kube.Installation, n.Name)
+	c, err := cluster.Connect(cluster.Alone(kube.Installation), n.Name)
 	if err != nil {
 		t.Fatal(err)
 	}
