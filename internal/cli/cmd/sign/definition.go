@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kjson "sigs.k8s.io/json"
@@ -19,6 +20,7 @@ import (
 var (
 	errNoPassword = errors.New("its password is in no environment variable " + passwordVariable + ", and the input is not a terminal")
 	errVersion    = errors.New("this version is not supported; convert it to tekton.dev/v1, or a StepAction to tekton.dev/v1beta1")
+	errList       = errors.New("a list has no signature for its items; make each item a document of the file")
 	errTwice      = errors.New("the document has a field twice, or one that its kind does not have, which no signature covers")
 )
 
@@ -70,10 +72,13 @@ func parse(text string) (*definition, error) {
 	return &definition{meta.Kind, object}, nil
 }
 
-// prototype returns an empty object of a kind that can be signed; nil for all other kinds.
+// prototype returns an empty object of a kind that can be signed; nil for all other kinds. It refuses a list, because kubectl applies
+// the items, and they would be neither signed nor verified.
 func prototype(meta metav1.TypeMeta) (metav1.Object, error) {
 	group := meta.GroupVersionKind().Group
 	switch {
+	case strings.HasSuffix(meta.Kind, "List") && (group == "" || group == v1.GroupName):
+		return nil, fmt.Errorf("kind: %q: %w", meta.Kind, errList)
 	case group != v1.GroupName:
 		return nil, nil //nolint:nilnil // another kind is not an error
 	case meta.Kind != v1.KindTask && meta.Kind != v1.KindPipeline && meta.Kind != v1beta1.KindStepAction:

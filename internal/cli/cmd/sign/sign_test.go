@@ -237,6 +237,14 @@ func TestBadInput(t *testing.T) {
 			text: strings.Replace(plain, "tekton.dev/v1", "tekton.dev/v1beta1", 1),
 			want: `apiVersion: "tekton.dev/v1beta1" of a Task: this version is not supported`,
 		},
+		"List": {
+			text: plain + "---\napiVersion: v1\nkind: List\nitems: []\n",
+			want: `kind: "List": a list has no signature for its items`,
+		},
+		"ListOfTasks": {
+			text: plain + "---\napiVersion: tekton.dev/v1\nkind: TaskList\nitems: []\n",
+			want: `kind: "TaskList": a list has no signature for its items`,
+		},
 		"UnknownField": {
 			text: plain + "extra: 1\n",
 			want: "which no signature covers",
