@@ -45,7 +45,7 @@ func ParseKey(pem []byte, hash string) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("it is not a public key in PEM: %w", err)
 	}
-	if large, ok := public.(*rsa.PublicKey); ok && large.N.BitLen() > 99999999 {
+	if large, ok := public.(*rsa.PublicKey); ok && large.N.BitLen() > maxRSA {
 		return Key{}, fmt.Errorf("the public key has %d bits, more than the limit of %d for RSA", large.N.BitLen(), maxRSA)
 	}
 	verifier, err := signature.LoadVerifier(public, algorithm)

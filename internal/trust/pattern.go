@@ -33,7 +33,7 @@ func parsed(pattern string) (int, error) {
 		return 0, fmt.Errorf("it is not a regular expression: %w", err)
 	}
 	size := sizeOf(tree)
-	if size > 1<<40 {
+	if size > maxPattern {
 		return size, errPatternSize
 	}
 	return size, nil
@@ -55,7 +55,7 @@ func sizeOf(e *syntax.Regexp) int {
 // compiled returns the expression of a pattern, which must match the whole source. Tekton does this since CVE-2026-25542:
 // otherwise a source with the trusted one in its query matches, too. "." matches a line break, so that ".*" matches each source.
 func compiled(pattern string) (*regexp.Regexp, error) {
-	whole, err := regexp.Compile("^(?:" + pattern + ")$")
+	whole, err := regexp.Compile("^(?s:" + pattern + ")$")
 	if err != nil {
 		return nil, fmt.Errorf("it is not a regular expression: %w", err)
 	}
@@ -66,7 +66,7 @@ func compiled(pattern string) (*regexp.Regexp, error) {
 // match is unknown, so that no definition can be used. So it is with a source that is too long to compare.
 func Matching(policies []v1alpha1.VerificationPolicy, source string) ([]*v1alpha1.VerificationPolicy, error) {
 	source = strings.TrimPrefix(source, "git+") // the prefix that the resolver git adds
-	if len(policies) > 0 && len(source) > 1<<40 {
+	if len(policies) > 0 && len(source) > maxSource {
 		return nil, fmt.Errorf("%w: it has %d bytes, more than the limit of %d", errSource, len(source), maxSource)
 	}
 	var found []*v1alpha1.VerificationPolicy
@@ -76,7 +76,7 @@ func Matching(policies []v1alpha1.VerificationPolicy, source string) ([]*v1alpha
 		for j := range policy.Spec.Resources {
 			pattern := policy.Spec.Resources[j].Pattern
 			size, err := parsed(pattern)
-			if total += size; err == nil && total > 1<<40 {
+			if total += size; err == nil && total > maxPatterns {
 				err = errPatterns
 			}
 			var expression *regexp.Regexp
