@@ -104,6 +104,46 @@ func crdOf(kind string, spec, status map[string]any) map[string]any {
 	}}
 }
 
+func TestAdmitCustomTask(t *testing.T) {
+	task := func(required []any, more ...string) map[string]any {
+		properties := map[string]any{"steps": map[string]any{}, "params": map[string]any{}}
+		for _, name := range more {
+			properties[name] = map[string]any{}
+		}
+		schema := map[string]any{"properties": properties}
+		if required != nil {
+			schema["required"] = required
+		}
+		return schema
+	}
+	custom := []string{"apiVersion", "kind", "spec"}
+	cases := map[string]struct {
+		schema map[string]any
+		want   map[string]any
+	}{
+		"Embedded": {
+			schema: task([]any{"steps"}, custom...),
+			want:   task(nil, custom...),
+		},
+		"OtherRequiredFieldsStay": {
+			schema: task([]any{"params", "steps"}, custom...),
+			want:   task([]any{"params"}, custom...),
+		},
+		"TaskSpec": {
+			schema: task([]any{"steps"}),
+			want:   task([]any{"steps"}),
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			admitCustomTask(tc.schema)
+			if !reflect.DeepEqual(tc.schema, tc.want) {
+				t.Errorf("got %v, want %v", tc.schema, tc.want)
+			}
+		})
+	}
+}
+
 func TestRelaxStatus(t *testing.T) {
 	// A copy has a property with the name enum, which is not a rule, and one with the name description.
 	strict := func() map[string]any {

@@ -1,5 +1,5 @@
 // Crdfinish changes the CRDs of controller-gen. It narrows schemas that admit values which do not decode, joins the lines of
-// descriptions, removes the rules from copies of specs in a status, keeps unknown fields for the webhooks, and adds earlier
+// descriptions, admits custom tasks without steps, removes the rules from copies of specs in a status, keeps unknown fields for the webhooks, and adds earlier
 // versions.
 //
 //	crdfinish FILE…
@@ -34,6 +34,7 @@ func rewrite(file string) error {
 	}
 	each(crd, boundIntOrString)
 	each(crd, joinParagraphs)
+	each(crd, admitCustomTask)
 	relaxStatus(crd)
 	dropCostlyRules(crd)
 	keepUnknown(crd)

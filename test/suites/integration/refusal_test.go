@@ -98,18 +98,6 @@ func refusals() map[string]refusal {
 			yaml:   `spec: {taskSpec: {steps: [{name: s, image: a}, {image: a}, {name: s, image: a}]}}`,
 			want:   []string{"spec.taskSpec.steps", "two steps have the same name"},
 		},
-		"SameParam": {
-			reason: "Which value counts would be a guess.",
-			kind:   "TaskRun",
-			yaml:   `spec: {taskRef: {name: t}, params: [{name: p, value: a}, {name: p, value: b}]}`,
-			want:   []string{"spec.params[1]", "Duplicate", `"p"`},
-		},
-		"SameTask": {
-			reason: "References to its results would be ambiguous.",
-			kind:   "Pipeline",
-			yaml:   `spec: {tasks: [{name: t, taskRef: {name: a}}, {name: t, taskRef: {name: b}}]}`,
-			want:   []string{"spec.tasks[1]", "Duplicate", `"t"`},
-		},
 		"TwoSources": {
 			reason: "A workspace is one volume.",
 			kind:   "TaskRun",

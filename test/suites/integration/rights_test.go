@@ -23,6 +23,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -181,7 +182,8 @@ func TestEveryRightIsUsed(t *testing.T) {
 	applyWebhooks(t)
 	fresh(t)
 	r, played, idle := newRelay(t), newPlace(t), newPlace(t)
-	first := map[string]bool{"create pods": true, "create taskruns.tekton.dev": true, "create persistentvolumeclaims": true}
+	first := map[string]bool{"create pods": true, "create taskruns.tekton.dev": true, "create customruns.tekton.dev": true,
+		"create persistentvolumeclaims": true}
 	r.let(func(c call, _ int) trouble {
 		if c.namespace == played && first[c.what()] {
 			first[c.what()] = false
@@ -273,6 +275,7 @@ func work(t *testing.T, played, idle string) {
 	absent.Spec.PipelineSpec, absent.Spec.PipelineRef = nil, &v1.PipelineRef{Name: "absent"}
 	create(t, absent)
 	create(t, pipelineRun(idle, "cancelled", "a"))
+	waiting := customTask(t, played)
 	awaitPods(t, idle, 4)
 	startPod(t, idle, "late-pod") // it is stopped at its timeout; a pod without a kubelet would be deleted
 	mustKubectl(t, "delete", "pod", "deleted-pod", "-n", idle, "--now")
@@ -281,9 +284,24 @@ func work(t *testing.T, played, idle string) {
 		t.Fatal(err)
 	}
 	cancel = client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"status":"Cancelled"}}`))
-	if err := shared.client.Patch(t.Context(), pipelineRun(idle, "cancelled"), cancel); err != nil {
-		t.Fatal(err)
+	customRuns(t, played, 1)
+	for _, run := range []*v1.PipelineRun{pipelineRun(idle, "cancelled"), waiting} {
+		if err := shared.client.Patch(t.Context(), run, cancel); err != nil {
+			t.Fatal(err)
+		}
 	}
+}
+
+// customTask creates a PipelineRun whose custom task never ends.
+func customTask(t *testing.T, namespace string) *v1.PipelineRun {
+	t.Helper()
+	waiting := pipelineRun(namespace, "waiting", "a")
+	waiting.Spec.PipelineSpec.Tasks = []v1.PipelineTask{{
+		Name:     "wait",
+		TaskSpec: &v1.EmbeddedTask{APIVersion: "example.dev/v1", Kind: "Wait", Spec: &runtime.RawExtension{Raw: []byte(`{"for":"1h"}`)}},
+	}}
+	create(t, waiting)
+	return waiting
 }
 
 // startPod does the first actions of a scheduler and a kubelet: it sets the pod's node and start time. There is no sandbox,

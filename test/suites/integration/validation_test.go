@@ -43,6 +43,11 @@ func TestAdmitted(t *testing.T) {
 			kind:   "Pipeline",
 			yaml:   `spec: {description: later, tasks: []}`,
 		},
+		"CustomTask": {
+			reason: "A custom task that is embedded has a spec of its kind, and no steps.",
+			kind:   "Pipeline",
+			yaml:   `spec: {tasks: [{name: wait, taskSpec: {apiVersion: example.dev/v1, kind: Wait, spec: {for: 1s}}}]}`,
+		},
 		"LongNames": {
 			reason: "Names of params have no limit, and those of sidecars are shortened for their containers.",
 			kind:   "TaskRun",
