@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -81,7 +82,7 @@ func attacks() map[string]attack {
 			reason: "A name that leads inside after the first connection is checked again.",
 			handler: func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Connection", "close")
-				w.Header().Set("Www-Authenticate", `Bearer realm="https://`+evil+`/token",service="x"`)
+				w.Header().Set("WWW-Authenticate", `Bearer realm="https://`+evil+`/token",service="x"`)
 				w.WriteHeader(http.StatusUnauthorized)
 			},
 			moved: true,
@@ -115,7 +116,7 @@ func attacks() map[string]attack {
 		"AliasesInYAML": {
 			reason: "Aliases count as copies.",
 			handler: func(w http.ResponseWriter, _ *http.Request) {
-				text := "apiVersion: tekton.dev/v1\nkind: Task\na0: &a0 [x, x, x, x, x, x, x, x]\n"
+				text := "apiVersion: tekton.dev/v1\nkind: Task\na0: &a0 [" + strings.Repeat("x, ", 7) + "x]\n"
 				for i, name := range []string{"a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8"} {
 					before := "*a" + string(rune('0'+i))
 					text += name + ": &" + name + " [" + strings.Repeat(before+", ", 9) + before + "]\n"
@@ -203,6 +204,5 @@ func fetch(t *testing.T, network *outbound.Network, resolver string, params []v1
 		release()
 		return found, err
 	}
-	t.Fatalf("no resolver %q", resolver)
-	return nil, nil
+	return nil, fmt.Errorf("no resolver %q", resolver)
 }

@@ -200,7 +200,9 @@ func FuzzToV1(f *testing.F) {
 		if err != nil {
 			return
 		}
-		var header struct{ APIVersion string }
+		var header struct {
+			APIVersion string `json:"apiVersion"`
+		}
 		if err := json.Unmarshal(got, &header); err != nil || header.APIVersion != "tekton.dev/v1" {
 			t.Errorf("%q became %q: %v", text, got, err)
 		}

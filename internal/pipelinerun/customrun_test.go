@@ -147,7 +147,7 @@ func TestResultsOfCustomRuns(t *testing.T) {
 		c.end(t, pr, task, done())
 	}
 	pr = c.settle(t, pr)
-	if diff := cmp.Diff(v1.StringValue(value+" Succeeded Succeeded"), c.child(t, pr, "last", -1).Spec.Params[0].Value); diff != "" {
+	if diff := cmp.Diff(v1.StringValue(value+strings.Repeat(" Succeeded", 2)), c.child(t, pr, "last", -1).Spec.Params[0].Value); diff != "" {
 		t.Errorf("param of the task of finally: -want, +got:\n%s", diff)
 	}
 	c.end(t, pr, "last", done())
@@ -265,7 +265,7 @@ func TestCustomRunThatNeverAnswers(t *testing.T) {
 func TestClusterWithoutCustomRuns(t *testing.T) {
 	pr := run(custom("wait"))
 	c := newCluster(t, interceptor.Funcs{
-		Create: func(_ context.Context, _ client.WithWatch, o client.Object, _ ...client.CreateOption) error {
+		Create: func(_ context.Context, _ client.WithWatch, _ client.Object, _ ...client.CreateOption) error {
 			return &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: v1.GroupName, Kind: v1beta1.KindCustomRun}}
 		},
 	}, pr)

@@ -141,7 +141,7 @@ func TestPagesOfEvents(t *testing.T) {
 			w := newWorld(t, nil, interceptor.Funcs{
 				List: func(_ context.Context, _ client.WithWatch, into client.ObjectList, _ ...client.ListOption) error {
 					reads++
-					list := into.(*corev1.EventList) //nolint:forcetypeassert // nothing else is listed
+					list := into.(*corev1.EventList) // nothing else is listed
 					list.Continue = ""
 					if reads < tc.pages {
 						list.Continue = "more"

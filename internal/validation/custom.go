@@ -17,7 +17,8 @@ func (p pipelineScope) validateCustom(path *field.Path, t *v1.PipelineTask) {
 		return
 	}
 	if !reflect.ValueOf(t.TaskSpec.TaskSpec).IsZero() {
-		p.Warn(path.Child("taskSpec").String(), t.TaskSpec.Kind, "a custom task has apiVersion, kind, spec and metadata; its other fields have no effect")
+		p.Warn(path.Child("taskSpec").String(), t.TaskSpec.Kind,
+			"a custom task has apiVersion, kind, spec and metadata; its other fields have no effect")
 	}
 }
 

@@ -98,7 +98,7 @@ func absolute(folder, name string) string {
 
 // placeOf returns host and path of a repository, which are the same for its addresses over HTTPS and SSH; "" for a local folder.
 func placeOf(address string) string {
-	host, place := "", ""
+	var host, place string
 	if strings.Contains(address, "://") {
 		u, err := url.Parse(address)
 		if err != nil || u.Hostname() == "" {

@@ -27,7 +27,7 @@ type Child struct {
 }
 
 // State returns the state of the run.
-func (c Child) State() State {
+func (c *Child) State() State {
 	state := StateOf(c.Condition)
 	if state == Failed && c.Condition.Reason == v1beta1.CustomRunReasonCancelled {
 		return Cancelled
@@ -36,10 +36,10 @@ func (c Child) State() State {
 }
 
 // Took returns the duration of the run until now or until its end; 0 before it started.
-func (c Child) Took(now time.Time) time.Duration { return Between(c.Started, c.Ended, now) }
+func (c *Child) Took(now time.Time) time.Duration { return Between(c.Started, c.Ended, now) }
 
 // Note names the kind of the run, and the reason of its condition.
-func (c Child) Note() string {
+func (c *Child) Note() string {
 	if c.Condition == nil || c.Condition.Reason == "" {
 		return c.Kind
 	}

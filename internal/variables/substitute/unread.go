@@ -46,7 +46,7 @@ func (u *Unread) Add(vars *Variables, name string, own map[string]string) {
 }
 
 // String returns the places as AnnotationUnread has them, and "" if there are none.
-func (u Unread) String() string {
+func (u *Unread) String() string {
 	if len(u.Params) == 0 {
 		return ""
 	}
@@ -71,7 +71,7 @@ func ParseUnread(text string) (Unread, error) {
 
 // of returns whether a reference that begins at a place in a part of a param is still to be read. References to params never
 // are: what a param holds was read when its value was made.
-func (u Unread) of(param, part string, r variables.Reference) bool {
+func (u *Unread) of(param, part string, r variables.Reference) bool {
 	if r.Malformed || !readByTask(r) {
 		return false
 	}
@@ -83,7 +83,7 @@ func (u Unread) of(param, part string, r variables.Reference) bool {
 }
 
 // none reports whether nothing of a param is to be read.
-func (u Unread) none(param string) bool { return !u.All && len(u.Params[param]) == 0 }
+func (u *Unread) none(param string) bool { return !u.All && len(u.Params[param]) == 0 }
 
 // readByTask reports whether a reference is to what a task itself has. Results of steps are not among it: which of them are known
 // differs from step to step, and a param has one value for all steps.
@@ -184,7 +184,7 @@ func (v *Variables) readPart(at fmt.Stringer, param, part, text string,
 }
 
 // in reports whether a part of a param has references that are still to be read.
-func (u Unread) in(param, part, text string) bool {
+func (u *Unread) in(param, part, text string) bool {
 	if !u.All {
 		return len(u.Params[param][part]) > 0
 	}

@@ -95,7 +95,8 @@ func throughTaskWith(t rapid.TB, vars Variables, param v1.Value, text string) st
 	if err != nil {
 		t.Fatal(err)
 	}
-	unread, err := ParseUnread(passed.Unread(task, nil).String())
+	encoded := passed.Unread(task, nil)
+	unread, err := ParseUnread(encoded.String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +273,8 @@ func TestUnreadOfAMatrix(t *testing.T) {
 	}
 	want := map[string]string{"a-$(workspaces.w.path)": `{"m":{"":[2]}}`, "$(results.r.path)": ""}
 	for element, places := range want {
-		if got := passed.Unread(task, []v1.Param{{Name: "m", Value: v1.StringValue(element)}}).String(); got != places {
+		unread := passed.Unread(task, []v1.Param{{Name: "m", Value: v1.StringValue(element)}})
+		if got := unread.String(); got != places {
 			t.Errorf("%q: want %q, got %q", element, places, got)
 		}
 	}

@@ -22,7 +22,6 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/page"
 )
 
-//nolint:gochecknoglobals // a flag
 var update = flag.Bool("update", false, "write the output of sluice compare into docs/side-by-side.md")
 
 // compared is what TestCompare compares.

@@ -3,7 +3,6 @@
 package resolvers
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -21,7 +20,7 @@ func oneCommit(t *testing.T, f *forge) {
 	n := suite.NewNamespace(t)
 	p := place{resolver: "git", params: func(string, string) map[string]string {
 		return map[string]string{
-			"url":        fmt.Sprintf("http://%s:%d/git/open.git", f.host, portHTTP),
+			"url":        f.at("http://", portHTTP) + "/git/open.git",
 			"revision":   f.inPod(t, "git", "-C", "/srv/git/open.git", "rev-parse", "main"),
 			"pathInRepo": "waiting.yaml",
 		}
@@ -76,7 +75,7 @@ func refusals(t *testing.T, f *forge) {
 		},
 		"NoCredentials": {
 			reason: "A private repository is not distinguished from none.",
-			ref:    changed("GitOverTLSWithAPassword", "url", fmt.Sprintf("https://%s:%d/git/none.git", f.host, portTLS)),
+			ref:    changed("GitOverTLSWithAPassword", "url", f.at("https://", portTLS)+"/git/none.git"),
 			want:   "has no such repository, or refuses the credentials",
 		},
 		"NoRevision": {
@@ -91,7 +90,7 @@ func refusals(t *testing.T, f *forge) {
 		},
 		"WrongKind": {
 			reason: "A Pipeline is no Task.",
-			ref:    changed("HTTP", "url", fmt.Sprintf("https://%s:%d/files/open/pipeline.yaml", f.host, portTLS)),
+			ref:    changed("HTTP", "url", f.at("https://", portTLS)+"/files/open/pipeline.yaml"),
 			want:   `kind: "Pipeline", want Task`,
 		},
 		"NoPullSecret": {

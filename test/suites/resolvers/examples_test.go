@@ -26,10 +26,10 @@ func exampleRuns(t *testing.T, f *forge) {
 	n := suite.NewNamespace(t)
 	f.prepareExamples(t, n)
 	hosts := strings.NewReplacer(
-		"https://git.example.com/team/tasks.git", fmt.Sprintf("https://%s:%d/git/open.git", f.host, portTLS),
-		"ssh://git@git.example.com/team/private.git", fmt.Sprintf("ssh://git@%s:%d/srv/git/closed.git", f.host, portSSH),
+		"https://git.example.com/team/tasks.git", f.at("https://", portTLS)+"/git/open.git",
+		"ssh://git@git.example.com/team/private.git", f.at("ssh://git@", portSSH)+"/srv/git/closed.git",
 		"registry.example.com", f.registry,
-		"https://files.example.com", fmt.Sprintf("https://%s:%d/files/open", f.host, portTLS),
+		"https://files.example.com", f.at("https://", portTLS)+"/files/open",
 		"namespace\n      value: shared", "namespace\n      value: "+f.Name,
 	)
 	files, err := filepath.Glob(examples + "/*.yaml")

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -56,6 +57,11 @@ type forge struct {
 	registry string
 	// digest is that of the bundle.
 	digest string
+}
+
+// at returns the beginning of a URL of the host: before has the scheme, and a user if there is one.
+func (f *forge) at(before string, port int) string {
+	return before + net.JoinHostPort(f.host, strconv.Itoa(port))
 }
 
 // newForge starts the servers, and makes the resolvers trust their certificate and use their addresses.

@@ -29,7 +29,7 @@ type place struct {
 
 // places returns the places on the servers.
 func (f *forge) places() map[string]place {
-	secure := fmt.Sprintf("https://%s:%d", f.host, portTLS)
+	secure := f.at("https://", portTLS)
 	git := func(url, secret string) func(kind, file string) map[string]string {
 		return func(_, file string) map[string]string {
 			return with(map[string]string{"url": url, "revision": "main", "pathInRepo": file}, "gitToken", secret)
@@ -48,12 +48,12 @@ func (f *forge) places() map[string]place {
 		}
 	}
 	ssh := func(repository string) string {
-		return fmt.Sprintf("ssh://git@%s:%d/srv/git/%s.git", f.host, portSSH, repository)
+		return f.at("ssh://git@", portSSH) + "/srv/git/" + repository + ".git"
 	}
 	return map[string]place{
 		"GitOverHTTP": {
 			resolver: "git",
-			params:   git(fmt.Sprintf("http://%s:%d/git/open.git", f.host, portHTTP), ""),
+			params:   git(f.at("http://", portHTTP)+"/git/open.git", ""),
 			from:     "git open",
 			uri:      "/git/open.git",
 			digest:   "sha1",

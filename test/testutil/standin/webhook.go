@@ -3,6 +3,7 @@
 package standin
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"encoding/pem"
@@ -57,7 +58,7 @@ func NewWebhookOn(ip string) (*Webhook, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", net.JoinHostPort(ip, "0"))
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", net.JoinHostPort(ip, "0"))
 	if err != nil {
 		return nil, fmt.Errorf("cannot serve a webhook on %q: %w", ip, err)
 	}
