@@ -69,6 +69,13 @@ Exit status: 0 success, also of a run that the command waited for; 1 the run fai
 	root.SuggestionsMinimumDistance = 2
 	flags.Register(root.PersistentFlags())
 	flags.Complete(root)
+	addCommands(root, t, flags)
+	root.AddCommand(docgen.NewCommand(t))
+	return root
+}
+
+// addCommands adds the commands that users see, by group.
+func addCommands(root *cobra.Command, t *terminal.Terminal, flags *cluster.Flags) {
 	root.AddGroup(
 		&cobra.Group{ID: groupRuns, Title: "Runs:"},
 		&cobra.Group{ID: groupFiles, Title: "Files and graphs:"},
@@ -100,8 +107,6 @@ Exit status: 0 success, also of a run that the command waited for; 1 the run fai
 		install.NewCommand(t, flags),
 		install.NewRemoveCommand(t, flags),
 	)
-	root.AddCommand(docgen.NewCommand(t))
-	return root
 }
 
 func add(root *cobra.Command, group string, commands ...*cobra.Command) {

@@ -280,7 +280,8 @@ func TestAnswersShareMemory(t *testing.T) {
 	n := outbound.New(outbound.Options{Machine: world.Machine(), TLS: world.TLS()})
 	memory := budget.New(outbound.Copies * large)
 	read := func(path string, lease *budget.Lease, counted bool) error {
-		request, err := http.NewRequestWithContext(outbound.WithMemory(t.Context(), lease), http.MethodGet, "https://"+evil+path, http.NoBody)
+		ctx := outbound.WithMemory(t.Context(), lease)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+evil+path, http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -48,7 +48,8 @@ func NewWebhook() *Webhook {
 	return w
 }
 
-// NewWebhookOn is NewWebhook on another IP address of this machine, for an API server with a network namespace of its own.
+// NewWebhookOn starts the webhook on the given IP address of this machine. An API server in another network namespace cannot reach
+// the loopback address that NewWebhook uses.
 func NewWebhookOn(ip string) (*Webhook, error) {
 	certificate, key, err := cert.GenerateSelfSignedCertKey(ip, []net.IP{net.ParseIP(ip)}, nil)
 	if err != nil {
