@@ -158,17 +158,42 @@ func TestResultsOfCustomRuns(t *testing.T) {
 	}
 }
 
-// TestMissingResultOfACustomRun: a run never continues with an empty value in place of a result.
+// TestMissingResultOfACustomRun: a run never continues with an empty value in place of a result, wherever the result is used.
 func TestMissingResultOfACustomRun(t *testing.T) {
-	pr := run(custom("make"), taking("use", "$(tasks.make.results.r)"))
-	c := newCluster(t, interceptor.Funcs{}, pr)
-	pr = c.settle(t, pr)
-	c.endRun(t, customRun{c.customRun(t, pr, "make", -1)}, done(), text("other", "x"))
-	pr = c.settle(t, pr)
-	condition := pr.Status.Condition()
-	if condition.Status != metav1.ConditionFalse || condition.Reason != v1.PipelineRunReasonInvalidTaskResultReference ||
-		!strings.Contains(condition.Message, `result "r" of task "make"`) {
-		t.Errorf("got %v", condition)
+	guarded := plain("use")
+	guarded.When = []v1.WhenExpression{{Input: "$(tasks.make.results.r)", Operator: v1.WhenNotIn, Values: []string{"x"}}}
+	cases := map[string]struct {
+		run    *v1.PipelineRun
+		reason string
+		text   string
+	}{
+		"Param": {
+			run:    run(custom("make"), taking("use", "$(tasks.make.results.r)")),
+			reason: v1.PipelineRunReasonInvalidTaskResultReference,
+			text:   `result "r" of task "make"`,
+		},
+		"ParamOfACustomTask": {
+			run:    run(custom("make"), custom("use", param("p", "$(tasks.make.results.r)"))),
+			reason: v1.PipelineRunReasonInvalidTaskResultReference,
+			text:   `result "r" of task "make"`,
+		},
+		"When": {
+			run:    run(custom("make"), guarded),
+			reason: v1.PipelineRunReasonInvalidTaskResultReference,
+			text:   `result "r" of task "make"`,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, interceptor.Funcs{}, tc.run)
+			pr := c.settle(t, tc.run)
+			c.endRun(t, customRun{c.customRun(t, pr, "make", -1)}, done(), text("other", "x"))
+			pr = c.settle(t, pr)
+			condition := pr.Status.Condition()
+			if condition.Status != metav1.ConditionFalse || condition.Reason != tc.reason || !strings.Contains(condition.Message, tc.text) {
+				t.Errorf("got %v, results %v", condition, pr.Status.Results)
+			}
+		})
 	}
 }
 
