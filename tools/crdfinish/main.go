@@ -1,6 +1,6 @@
 // Crdfinish changes the CRDs of controller-gen. It narrows schemas that admit values which do not decode, joins the lines of
-// descriptions, admits custom tasks without steps, removes the rules from copies of specs in a status, keeps unknown fields for the webhooks, and adds earlier
-// versions.
+// descriptions, admits custom tasks without steps, removes the rules from copies of specs in a status, keeps unknown fields
+// for the webhooks, and adds earlier versions.
 //
 //	crdfinish FILE…
 //
