@@ -16,7 +16,7 @@ import (
 )
 
 // recordSidecars writes the last states of the sidecars of an ended run, once. A run ends with its last step; the kubelet stops the
-// sidecars after that, and clients would see them as running for ever. Nothing else in the status of an ended run changes.
+// sidecars after that, and clients would see them as running without end. Nothing else in the status of an ended run changes.
 func (r *Reconciler) recordSidecars(ctx context.Context, tr *v1.TaskRun, p *corev1.Pod) error {
 	states := lastSidecars(tr, p)
 	if states == nil {

@@ -98,7 +98,7 @@ func TestSidecarsOfAnEndedRun(t *testing.T) {
 	}
 }
 
-// TestSidecarsThatCannotBeRecorded: an API server that always refuses the states is not asked for ever. Another error is tried again.
+// TestSidecarsThatCannotBeRecorded: an API server that always refuses the states is not asked without end. Another error is tried again.
 func TestSidecarsThatCannotBeRecorded(t *testing.T) {
 	group := schema.GroupResource{Resource: "taskruns"}
 	for name, tc := range map[string]struct {
