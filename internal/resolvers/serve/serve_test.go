@@ -70,6 +70,8 @@ type bench struct {
 	client   client.Client
 	counting sync.Mutex
 	updates  int
+	// written is called after each update of a status, with the context of the update; nil: nothing.
+	written func(context.Context, client.Object) error
 }
 
 // newBench returns a bench. The function update replaces the update of a status, and gets the number of the call.
@@ -96,7 +98,10 @@ func newBench(t *testing.T, resolver resolvers.Resolver, flags map[string]string
 						return err
 					}
 				}
-				return c.SubResource(name).Update(ctx, o, options...)
+				if err := c.SubResource(name).Update(ctx, o, options...); err != nil || b.written == nil {
+					return err
+				}
+				return b.written(ctx, o)
 			},
 		}).Build()
 	in, _ := settings.Parse([]settings.Spec{{Type: "git", ConfigMap: settings.GitName}},

@@ -24,6 +24,8 @@ const (
 	maxMessage = 2 << 10
 	// maxDetails is the maximum length of a cause in the log, in bytes.
 	maxDetails = 1 << 10
+	// writing is the maximum time of one request to the API server that writes an answer.
+	writing = 20 * time.Second
 )
 
 func clipped(text string) string {
@@ -54,7 +56,7 @@ func (r *Reconciler) write(ctx context.Context, request *resolutionv1beta1.Resol
 		request = request.DeepCopy()
 		result.fill(request, metav1.NewTime(r.d.Clock.Now()))
 		reason := request.Succeeded().Reason
-		err := r.d.Client.Status().Update(ctx, request)
+		err := r.update(ctx, request)
 		switch {
 		case err == nil:
 			return reason, nil
@@ -79,9 +81,20 @@ func (r *Reconciler) write(ctx context.Context, request *resolutionv1beta1.Resol
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
+			if r.base.Err() == nil {
+				return "", nil // the request is gone or has an answer: otherwise only the end of the program ends ctx
+			}
 			return "", fmt.Errorf("cannot write status of ResolutionRequest %q: %w", request.Name, err)
 		}
 	}
+}
+
+// update writes a status. The end of ctx does not interrupt it: the watch often shows the answer before the API server has responded,
+// and the job then ends.
+func (r *Reconciler) update(ctx context.Context, request *resolutionv1beta1.ResolutionRequest) error {
+	timed, cancel := context.WithTimeout(context.WithoutCancel(ctx), writing)
+	defer cancel()
+	return r.d.Client.Status().Update(timed, request)
 }
 
 // tooLarge reports whether etcd refuses an object for its size. The API server passes this on without its own status.

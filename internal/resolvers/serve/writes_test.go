@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -9,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-logr/logr/funcr"
+	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -88,6 +91,80 @@ func TestLargeAnswersAreWrittenInTurn(t *testing.T) {
 				}
 				if held := b.writes.Held(); held != 0 {
 					t.Errorf("want all memory to be returned, got %d bytes", held)
+				}
+			})
+		})
+	}
+}
+
+// counter counts the answers of each reason.
+type counter map[string]int
+
+func (c counter) Answered(_, reason string, _ time.Duration) { c[reason]++ }
+
+// TestAnswerThatTheWatchShowsFirst: the watch can show an answer, or that the request is gone, before the API server has responded
+// to the write. The write continues, so that the answer is counted, and the log has no error that nothing is wrong with.
+func TestAnswerThatTheWatchShowsFirst(t *testing.T) {
+	down := errors.New("connection reset")
+	for name, tc := range map[string]struct {
+		reason string
+		// gone deletes the request, and response is that of the API server.
+		gone     bool
+		response error
+		// ended ends the program while it writes.
+		ended bool
+		want  counter
+		logs  int
+	}{
+		"Response": {
+			reason: "The answer is written.",
+			want:   counter{"ResolutionSuccessful": 1},
+		},
+		"NoResponse": {
+			reason:   "The request has an answer, so that there is nothing left to do.",
+			response: down,
+			want:     counter{},
+		},
+		"Gone": {
+			reason:   "Nothing reads the answer.",
+			gone:     true,
+			response: down,
+			want:     counter{},
+		},
+		"End": {
+			reason:   "An answer that may be lost is an error.",
+			response: down,
+			ended:    true,
+			want:     counter{},
+			logs:     1,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				request, counted, logged := requestOf("a", "one"), counter{}, 0
+				b := newBench(t, &script{}, nil, nil, request)
+				b.d.Meter = counted
+				b.d.Log = funcr.New(func(_, line string) {
+					if strings.Contains(line, "cannot write answer") {
+						logged++
+					}
+				}, funcr.Options{})
+				b.written = func(ctx context.Context, o client.Object) error {
+					if tc.gone {
+						if err := b.client.Delete(ctx, o); err != nil {
+							return err
+						}
+					}
+					if tc.ended {
+						b.stop()
+					} else if _, err := b.Reconcile(ctx, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(o)}); err != nil {
+						return err
+					}
+					return errors.Join(ctx.Err(), tc.response)
+				}
+				b.reconcile(t, request)
+				if diff := cmp.Diff(tc.want, counted); diff != "" || logged != tc.logs || b.updates != 1 {
+					t.Errorf("%s\nwant one write and %d errors in the log, got %d and %d; answers: %s", tc.reason, tc.logs, b.updates, logged, diff)
 				}
 			})
 		})
