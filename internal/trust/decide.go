@@ -2,6 +2,7 @@ package trust
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -40,6 +41,8 @@ type Check struct {
 	Policy string
 	Mode   v1alpha1.Mode
 	Keys   []Key
+	// Other reports that the policy matches only another spelling of the source.
+	Other bool
 	// Unusable is why the policy has no keys; nil if it has.
 	Unusable error
 }
@@ -68,10 +71,23 @@ type Verdict struct {
 	Message string
 }
 
-// Decide verifies a definition by the policies that match it. It must satisfy each policy of mode enforce, with one key of each.
+// name names the policy in messages.
+func (c Check) name() string {
+	if c.Other {
+		return fmt.Sprintf("VerificationPolicy %q, for another spelling of this source", c.Policy)
+	}
+	return fmt.Sprintf("VerificationPolicy %q", c.Policy)
+}
+
+// Decide verifies a definition by the policies that match it. It must satisfy each policy of mode enforce, with one key of each. Other
+// spellings of the source never permit more: if no policy matches the source as it is written, NoMatchFail refuses the definition.
 func Decide(d Definition, checks []Check, noMatch NoMatch) Verdict {
 	if len(checks) == 0 {
 		return withoutPolicy(d, noMatch)
+	}
+	if v := withoutPolicy(d, noMatch); v.Result == Refused && !slices.ContainsFunc(checks, func(c Check) bool { return !c.Other }) {
+		v.Message += fmt.Sprintf("; VerificationPolicy %q matches another spelling of it: write the source as its pattern does", checks[0].Policy)
+		return v
 	}
 	var refused, warned []string
 	for _, c := range checks {
@@ -82,9 +98,9 @@ func Decide(d Definition, checks []Check, noMatch NoMatch) Verdict {
 		switch {
 		case err == nil:
 		case c.Mode == v1alpha1.ModeWarn:
-			warned = append(warned, fmt.Sprintf("VerificationPolicy %q (mode warn): %v", c.Policy, err))
+			warned = append(warned, fmt.Sprintf("%s (mode warn): %v", c.name(), err))
 		default:
-			refused = append(refused, fmt.Sprintf("VerificationPolicy %q: %v", c.Policy, err))
+			refused = append(refused, fmt.Sprintf("%s: %v", c.name(), err))
 		}
 	}
 	switch {

@@ -74,10 +74,11 @@ func (p *Policies) Check(ctx context.Context, in string, d trust.Definition) (tr
 		return trust.Verdict{Result: trust.Refused, Message: fmt.Sprintf("%s cannot be verified: %v", d, err)}, nil
 	}
 	checks := make([]trust.Check, len(matching))
-	for i, policy := range matching {
-		if checks[i], err = p.check(ctx, known, policy); err != nil {
+	for i, match := range matching {
+		if checks[i], err = p.check(ctx, known, match.Policy); err != nil {
 			return trust.Verdict{}, err
 		}
+		checks[i].Other = match.Other
 	}
 	verdict := trust.Decide(d, checks, p.noMatch())
 	if verdict.Result == trust.Warned {

@@ -55,7 +55,7 @@ func keys(t *testing.T) (private, public []byte) {
 func task(t *testing.T, private []byte) trust.Definition {
 	t.Helper()
 	object := &v1.Task{ObjectMeta: metav1.ObjectMeta{Name: "build"}, Spec: v1.TaskSpec{Steps: []v1.Step{{Image: "alpine"}}}}
-	if private != nil {
+	if len(private) > 0 {
 		signer, err := trust.ParseSigner(private, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -189,6 +189,28 @@ func TestCheck(t *testing.T) {
 			got, err := c.Check(t.Context(), "team", task(t, private))
 			if err != nil || got.Result != tc.want || !strings.Contains(got.Message, tc.message) {
 				t.Errorf("%s\nwant %v with %q, got %+v, %v", tc.reason, tc.want, tc.message, got, err)
+			}
+		})
+	}
+}
+
+// TestOtherSpelling: a run cannot avoid a policy by another spelling of its source, where a source without a policy is trusted.
+func TestOtherSpelling(t *testing.T) {
+	private, public := keys(t)
+	p := policy("p", v1alpha1.KeyRef{Data: string(public)})
+	p.Spec.Resources[0].Pattern = `https://example\.com/team/catalog`
+	for name, source := range map[string]string{
+		"Equal": "git+https://example.com/team/catalog",
+		"Other": "git+https://EXAMPLE.com:443/team/catalog.git/",
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, trust.NoMatchIgnore, interceptor.Funcs{}, p.DeepCopy())
+			for key, want := range map[string]trust.Result{string(private): trust.Verified, "": trust.Refused} {
+				d := task(t, []byte(key))
+				d.Source = source
+				if got, err := c.Check(t.Context(), "team", d); err != nil || got.Result != want {
+					t.Errorf("signed: %t: want %v, got %+v, %v", key != "", want, got, err)
+				}
 			}
 		})
 	}

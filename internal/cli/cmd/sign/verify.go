@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sluice-ci/sluice/api/v1alpha1"
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/validate/document"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
@@ -142,8 +141,9 @@ func (o *VerifyOptions) byPolicies() (func(*definition) trust.Verdict, error) {
 		return nil, err
 	}
 	checks := make([]trust.Check, len(matching))
-	for i, policy := range matching {
-		checks[i] = trust.Check{Policy: policy.Name, Mode: policy.Spec.Mode}
+	for i, match := range matching {
+		policy := match.Policy
+		checks[i] = trust.Check{Policy: policy.Name, Mode: policy.Spec.Mode, Other: match.Other}
 		for j := range policy.Spec.Authorities {
 			key, err := trust.KeyOf(&policy.Spec.Authorities[j], policy.Namespace, policies.secret)
 			if err != nil {
@@ -158,13 +158,13 @@ func (o *VerifyOptions) byPolicies() (func(*definition) trust.Verdict, error) {
 }
 
 // matching returns the policies that apply.
-func (o *VerifyOptions) matching(policies *policyFiles) ([]*v1alpha1.VerificationPolicy, error) {
+func (o *VerifyOptions) matching(policies *policyFiles) ([]trust.Match, error) {
 	if o.From != "" {
 		return trust.Matching(policies.policies, o.From)
 	}
-	all := make([]*v1alpha1.VerificationPolicy, len(policies.policies))
+	all := make([]trust.Match, len(policies.policies))
 	for i := range policies.policies {
-		all[i] = &policies.policies[i]
+		all[i].Policy = &policies.policies[i]
 	}
 	return all, nil
 }
