@@ -7,7 +7,7 @@ export GOFLAGS := $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo down test test-unit test-integration test-e2e test-beside test-fault test-resolvers test-tutorials soak fuzz lint lint-prose verify vuln sbom reproducible generate images standins cli deploy undeploy conformance bench bench-scale localkube deps
+.PHONY: help demo down test test-unit test-integration test-e2e test-beside test-fault test-resolvers test-tutorials soak fuzz lint lint-prose verify vuln sbom reproducible generate images site standins cli deploy undeploy conformance bench bench-scale localkube deps
 
 ## Use it
 
@@ -75,6 +75,9 @@ verify: ## Check generated files, formatting, module files and image sizes
 
 vuln: ## Check dependencies for known vulnerabilities with govulncheck; VULNDB=file:///FOLDER for a copy of the database
 	@hack/vuln.sh
+
+site: ## Build the documentation site into bin/site/html, and check its links; requires Node.js with npm
+	@hack/site.sh
 
 sbom: ## Write SPDX lists of the contents of the images and of localkube into bin/sbom
 	@hack/sbom.sh
