@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the commands of the tutorials (docs/getting-started.md, docs/large-results.md), and compares their output with the pages.
+# Runs the commands of the tutorials (docs/tutorials/first-run.md, docs/tutorials/large-results.md), and compares their output with the pages.
 # Requires root, and that port 6443 is free: the commands run unchanged, so their cluster has the default port.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"

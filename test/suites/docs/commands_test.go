@@ -14,9 +14,9 @@ func frontPages() []string {
 		root + "/README.md",
 		root + "/CONTRIBUTING.md",
 		root + "/SECURITY.md",
-		root + "/docs/getting-started.md",
+		root + "/docs/tutorials/first-run.md",
 		root + "/docs/install.md",
-		root + "/docs/large-results.md",
+		root + "/docs/tutorials/large-results.md",
 	}
 }
 

@@ -12,6 +12,9 @@ const (
 	fileComment = "<!-- file: "
 	// notRunComment says why the commands of a block are not run.
 	notRunComment = "<!-- not run: "
+	// runComment gives a command that is run at this place, and must succeed. It does what the text asks a reader to do in
+	// another way. Its output is not compared.
+	runComment = "<!-- run: "
 )
 
 // step is one command of a page, or a file that the page shows.
@@ -26,6 +29,8 @@ type step struct {
 	output []string
 	// file is the name of a file with the lines of output; empty for a command.
 	file string
+	// hidden is set for a command that readers do not see.
+	hidden bool
 }
 
 // steps returns the steps of a page: the commands in its console blocks, and the files that a comment names.
@@ -45,6 +50,9 @@ func steps(page string) ([]step, error) {
 			name = found[1]
 		case open == "" && strings.HasPrefix(line, notRunComment):
 			notRun = true
+		case open == "" && strings.HasPrefix(line, runComment):
+			command := strings.TrimSuffix(strings.TrimPrefix(line, runComment), " -->")
+			all = append(all, step{section: section, line: i + 1, command: command, hidden: true})
 		case open == "" && strings.HasPrefix(line, "```"):
 			open = line
 			if name != "" {
