@@ -29,6 +29,9 @@ type ChildKind[T client.Object] struct {
 	// AdoptDeleted chooses what happens to an object of this run that is being deleted. If true, the run adopts it, because
 	// it may have begun to work. If false, the run waits until the object is gone, and then creates another.
 	AdoptDeleted bool
+	// Amend changes an object that the API server has refused with this error, and reports whether it did. Create then sends
+	// the object once more. Nil: it never does.
+	Amend func(err error, refused T) bool
 }
 
 // Creation is the outcome of Create. At most one of Waiting and Refused is set.
@@ -49,6 +52,9 @@ type Creation[T client.Object] struct {
 // it and could not record it. A returned error is transient.
 func Create[T client.Object](ctx context.Context, owner Owner, kind ChildKind[T], wanted T) (Creation[T], error) {
 	err := owner.Client.Create(ctx, wanted)
+	if err != nil && kind.Amend != nil && kind.Amend(err, wanted) {
+		err = owner.Client.Create(ctx, wanted)
+	}
 	if err == nil {
 		return Creation[T]{Object: wanted}, nil
 	}

@@ -182,3 +182,69 @@ func TestCreate(t *testing.T) {
 		})
 	}
 }
+
+// TestCreateAmends: an object that the API server refused is changed and sent once more, if its kind can do that.
+func TestCreateAmends(t *testing.T) {
+	refusal := apierrors.NewInvalid(schema.GroupKind{Kind: "PersistentVolumeClaim"}, "claim", nil)
+	cases := map[string]struct {
+		reason string
+		amend  func(err error, refused *corev1.PersistentVolumeClaim) bool
+		// refuses is how often the API server refuses the object.
+		refuses int
+		sent    int
+		refused bool
+	}{
+		"Amended": {
+			reason: "the changed object is accepted",
+			amend: func(_ error, c *corev1.PersistentVolumeClaim) bool {
+				c.Labels = map[string]string{"a": "b"}
+				return true
+			},
+			refuses: 1,
+			sent:    2,
+		},
+		"AmendedOnce": {
+			reason:  "a second refusal counts",
+			amend:   func(error, *corev1.PersistentVolumeClaim) bool { return true },
+			refuses: 2,
+			sent:    2,
+			refused: true,
+		},
+		"NothingToAmend": {
+			reason:  "the same object would be refused again",
+			amend:   func(error, *corev1.PersistentVolumeClaim) bool { return false },
+			refuses: 1,
+			sent:    1,
+			refused: true,
+		},
+		"Accepted": {
+			reason: "an accepted object stays as it is",
+			amend:  func(error, *corev1.PersistentVolumeClaim) bool { return true },
+			sent:   1,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			sent := 0
+			c := fake.NewClientBuilder().WithInterceptorFuncs(interceptor.Funcs{
+				Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+					if sent++; sent <= tc.refuses {
+						return refusal
+					}
+					return c.Create(ctx, o, opts...)
+				},
+			}).Build()
+			run := &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "build", UID: "uid"}}
+			kind := ChildKind[*corev1.PersistentVolumeClaim]{
+				Noun: "claim", New: func() *corev1.PersistentVolumeClaim { return &corev1.PersistentVolumeClaim{} }, Amend: tc.amend,
+			}
+			creation, err := Create(t.Context(), Owner{Client: c, Live: c, Kind: v1.KindTaskRun, Run: run}, kind, claimOf("build", "uid", false))
+			if err != nil || sent != tc.sent || (creation.Refused != "") != tc.refused {
+				t.Errorf("%s: want it sent %d times, and refused %v; got %d, %q, %v", tc.reason, tc.sent, tc.refused, sent, creation.Refused, err)
+			}
+			if stored := creation.Object; name == "Amended" && stored.Labels["a"] != "b" {
+				t.Errorf("%s: want the change stored, got labels %v", tc.reason, stored.Labels)
+			}
+		})
+	}
+}

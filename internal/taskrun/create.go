@@ -13,7 +13,7 @@ import (
 
 func podKind() reconcile.ChildKind[*corev1.Pod] {
 	return reconcile.ChildKind[*corev1.Pod]{
-		Noun: "pod", New: func() *corev1.Pod { return &corev1.Pod{} }, AdoptDeleted: true,
+		Noun: "pod", New: func() *corev1.Pod { return &corev1.Pod{} }, AdoptDeleted: true, Amend: holdFirst,
 	}
 }
 

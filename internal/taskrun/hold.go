@@ -15,6 +15,20 @@ import (
 	"github.com/sluice-ci/sluice/internal/pod"
 )
 
+// heldSteps is the policy of config/policy/pods. It refuses a pod with injected containers whose first step is not held.
+const heldSteps = "sluice-held-steps"
+
+// holdFirst makes the first step of a pod wait, if the API server refused the pod because another component adds containers to it. So
+// the step is held before a kubelet can see the pod.
+func holdFirst(err error, p *corev1.Pod) bool {
+	refused := apierrors.IsInvalid(err) && strings.Contains(err.Error(), "ValidatingAdmissionPolicy '"+heldSteps+"'")
+	if !refused || p.Annotations[v1.AnnotationSteps] != v1.StepsFree {
+		return false
+	}
+	p.Annotations[v1.AnnotationSteps] = v1.StepsHeld
+	return true
+}
+
 // unready returns the statuses of those containers beside the steps that another component has added to the pod, and that are
 // neither ready nor ended.
 func unready(p *corev1.Pod) []corev1.ContainerStatus {
@@ -42,9 +56,9 @@ func holdOf(p *corev1.Pod) Action {
 	return DoNothing
 }
 
-// holdSteps makes the first step of a new pod wait if another component has added containers to it. The controller learns of
-// them from the answer to its request, so a pod without such containers costs no further request. The kubelet reads the
-// annotation when it mounts the volumes of the pod, which is after the scheduler has chosen a node.
+// holdSteps makes the first step of a new pod wait if another component has added containers to it, and the policy that
+// holdFirst relies on is not in effect. The controller learns of them from the answer to its request. The kubelet reads the
+// annotation when it mounts the volumes of the pod, which is usually later.
 func (r *Reconciler) holdSteps(ctx context.Context, p *corev1.Pod) error {
 	if holdOf(p) != HoldSteps {
 		return nil

@@ -5,11 +5,9 @@ package e2e
 import (
 	"context"
 	"encoding/json"
-	"strings"
 	"testing"
 	"time"
 
-	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -167,27 +165,7 @@ func wantInjectedEnd(t *testing.T, n *suite.Namespace, run *v1.TaskRun) {
 // of the container, as an expression in CEL.
 func inject(t *testing.T, n *suite.Namespace, fields ...string) {
 	t.Helper()
-	name := "mesh-of-" + n.Name
-	policy := &admissionv1.MutatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: admissionv1.MutatingAdmissionPolicySpec{
-		ReinvocationPolicy: admissionv1.NeverReinvocationPolicy,
-		MatchConstraints: &admissionv1.MatchResources{
-			NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: n.Name}},
-			ResourceRules: []admissionv1.NamedRuleWithOperations{{RuleWithOperations: admissionv1.RuleWithOperations{
-				Operations: []admissionv1.OperationType{admissionv1.Create},
-				Rule:       admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods"}},
-			}}},
-		},
-		Mutations: []admissionv1.Mutation{{PatchType: admissionv1.PatchTypeJSONPatch, JSONPatch: &admissionv1.JSONPatch{Expression: `
-			[JSONPatch{op: "add", path: "/spec/containers/-", value: Object.spec.containers{
-				name: "` + meshContainer + `", image: "` + kube.StepImage + `", command: ["sh", "-c", "sleep 36000 & wait"]` +
-			strings.Join(append([]string{""}, fields...), ", ") + `
-			}}]`}}},
-	}}
-	binding := &admissionv1.MutatingAdmissionPolicyBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: name},
-	}
-	for _, object := range []client.Object{policy, binding} {
+	for _, object := range kube.Injection(n.Name, meshContainer, fields...) {
 		if err := n.Client.Create(t.Context(), object); err != nil {
 			t.Fatalf("cannot create %T: %v", object, err)
 		}

@@ -11,6 +11,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/install/bundle"
 )
 
@@ -21,8 +22,10 @@ func TestBesideTektonChangesNothingOfTekton(t *testing.T) {
 	for _, o := range s.All() {
 		name := o.GetKind() + " " + o.GetNamespace() + "/" + o.GetName()
 		switch o.GetKind() {
-		case "CustomResourceDefinition", "ValidatingWebhookConfiguration", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding":
+		case "CustomResourceDefinition", "ValidatingWebhookConfiguration":
 			t.Errorf("%s is not for a cluster with Tekton", name)
+		case "ValidatingAdmissionPolicy":
+			wantOwnPods(t, find[admissionregistrationv1.ValidatingAdmissionPolicy](t, s.Core, o.GetKind(), o.GetName()))
 		}
 		if !strings.HasPrefix(o.GetName(), "sluice") {
 			t.Errorf("%s could have the name of an object of Tekton", name)
@@ -34,6 +37,27 @@ func TestBesideTektonChangesNothingOfTekton(t *testing.T) {
 			t.Errorf("%s lacks the labels by which it is found: %v", name, o.GetLabels())
 		}
 	}
+}
+
+// wantOwnPods wants a policy that judges new pods of Sluice, and no other object: only its pods have the annotation.
+func wantOwnPods(t *testing.T, p *admissionregistrationv1.ValidatingAdmissionPolicy) {
+	t.Helper()
+	var judged []string
+	for _, rule := range p.Spec.MatchConstraints.ResourceRules {
+		judged = slices.Concat(judged, rule.APIGroups, rule.Resources)
+		for _, operation := range rule.Operations {
+			judged = append(judged, string(operation))
+		}
+	}
+	if diff := cmp.Diff([]string{"", "pods", "CREATE"}, judged); diff != "" {
+		t.Errorf("policy %s: -want +got:\n%s", p.Name, diff)
+	}
+	for _, condition := range p.Spec.MatchConditions {
+		if strings.Contains(condition.Expression, "object.metadata.annotations['"+v1.AnnotationSteps+"'] == '"+v1.StepsFree+"'") {
+			return
+		}
+	}
+	t.Errorf("policy %s: want a condition for annotation %s, got %+v", p.Name, v1.AnnotationSteps, p.Spec.MatchConditions)
 }
 
 // TestBesideTektonMarksAndDoesNothingElse: the webhook is called for new runs without a manager in labeled namespaces, and the
