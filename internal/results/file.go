@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// File is a declared result and the file with its value. In the arguments of a container it is the text NAME:TYPE=PATH.
+// File is a declared result, or a document of artifacts, and the file with its value. In the arguments of a container it is the
+// text NAME:TYPE=PATH.
 type File struct {
 	Declared
 	// Path is absolute and clean.
@@ -25,7 +26,7 @@ func ParseFile(s string) (File, error) {
 		return File{}, fmt.Errorf("cannot parse result file %q: it must be NAME:TYPE=PATH", s)
 	}
 	f := File{Declared: Declared{Name: name, Type: typ}, Path: file}
-	err := errors.Join(ValidName(name), ValidType(typ))
+	err := errors.Join(ValidName(name), ValidFileType(typ))
 	if !path.IsAbs(file) || path.Clean(file) != file {
 		err = errors.Join(err, fmt.Errorf("path %q is not absolute and clean", file))
 	}

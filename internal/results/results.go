@@ -24,11 +24,15 @@ const (
 	TypeObject = "object"
 )
 
+// TypeArtifacts is the type of a document of artifacts: the JSON in which a step says what it read and what it made. It leaves
+// the pod in the same way as a result, and has the same limits, but no task declares it.
+const TypeArtifacts = "artifacts"
+
 // Declared is a result as a task declares it, with its name and type.
 type Declared struct {
 	// Name is valid by ValidName.
 	Name string
-	// Type is one of TypeString, TypeArray and TypeObject.
+	// Type is one of TypeString, TypeArray and TypeObject, or TypeArtifacts for a document of artifacts.
 	Type string
 }
 
@@ -63,6 +67,14 @@ func ValidType(t string) error {
 		return nil
 	}
 	return fmt.Errorf("invalid result type %q: it must be %s, %s or %s", t, TypeString, TypeArray, TypeObject)
+}
+
+// ValidFileType returns nil if t is the type of a file that leaves the pod: one of the types of results, or TypeArtifacts.
+func ValidFileType(t string) error {
+	if t == TypeArtifacts {
+		return nil
+	}
+	return ValidType(t)
 }
 
 func alphanumeric(c byte) bool {

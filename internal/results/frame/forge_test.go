@@ -69,6 +69,18 @@ func (f *forge) header(name, typ, encoding string, size, frames int, sum [32]byt
 		name, typ, size, encoding, frames, sum))
 }
 
+// artifacts appends a whole document of artifacts in one frame.
+func (f *forge) artifacts(name string, value []byte) *forge {
+	return f.add("artifacts", fmt.Sprintf(`{"name":%q,"size":%d,"encoding":"raw","frames":1,"sha256":"%x"}`,
+		name, len(value), sha256.Sum256(value))).data(value)
+}
+
+// endArtifacts appends an end record that also counts documents of artifacts.
+func (f *forge) endArtifacts(steps, results, problems, bytes, artifacts int) *forge {
+	return f.add("end", fmt.Sprintf(`{"steps":%d,"results":%d,"problems":%d,"bytes":%d,"artifacts":%d,"sha256":"%x"}`,
+		steps, results, problems, bytes, artifacts, sha256.Sum256(f.own.Bytes())))
+}
+
 func (f *forge) data(part []byte) *forge {
 	return f.add("data", base64.RawStdEncoding.EncodeToString(part))
 }

@@ -134,6 +134,7 @@ func checkRewrite(t *testing.T, records []frame.Record) {
 func FuzzWriter(f *testing.F) {
 	f.Add("a", "string", []byte("value"), "n0nce", "what happened", int32(1))
 	f.Add("a.b-c_d", "array", inventory(7000), "A-z_0", "", int32(-1))
+	f.Add("step-a.artifacts", "artifacts", []byte(`{"outputs":[]}`), "n0nce", "", int32(0))
 	f.Add("..", "object", noise(6001), "", "\xff<>&\u2028", int32(137))
 	f.Fuzz(func(t *testing.T, name, typ string, value []byte, nonce, text string, code int32) {
 		var b bytes.Buffer

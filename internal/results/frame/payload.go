@@ -127,13 +127,14 @@ func stringEnd(s []byte) int {
 }
 
 // layouts are the fields of each kind of record.
-type layouts struct{ step, result, problem, end fields }
+type layouts struct{ step, result, artifacts, problem, end fields }
 
 func newLayouts() layouts {
 	return layouts{
-		step:    fields{[]string{"name", "exitCode", "reason"}, []string{"startedAt", "finishedAt", "message"}},
-		result:  fields{required: []string{"name", "type", "size", "encoding", "frames", "sha256"}},
-		problem: fields{[]string{"result", "kind"}, []string{"size", "limit", "detail"}},
-		end:     fields{[]string{"steps", "results", "problems", "bytes", "sha256"}, []string{"interrupted"}},
+		step:      fields{[]string{"name", "exitCode", "reason"}, []string{"startedAt", "finishedAt", "message"}},
+		result:    fields{required: []string{"name", "type", "size", "encoding", "frames", "sha256"}},
+		artifacts: fields{required: []string{"name", "size", "encoding", "frames", "sha256"}},
+		problem:   fields{[]string{"result", "kind"}, []string{"size", "limit", "detail"}},
+		end:       fields{[]string{"steps", "results", "problems", "bytes", "sha256"}, []string{"artifacts", "interrupted"}},
 	}
 }

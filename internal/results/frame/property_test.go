@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/sluice-ci/sluice/internal/results"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
@@ -29,7 +30,7 @@ func anyStream(t *rapid.T, nonce string) (stream []byte, records []frame.Record)
 		if rapid.IntRange(0, 5).Draw(t, "problem") == 0 {
 			err = w.Problem(frame.Problem{Result: fmt.Sprint("r", i), Kind: frame.NotRegular, Detail: "a directory"})
 		} else {
-			err = w.Result(frame.Result{Name: fmt.Sprint("r", i), Type: "string", Value: anyValue(t)})
+			err = w.Result(frame.Result{Name: fmt.Sprint("r", i), Type: rapid.SampledFrom(types).Draw(t, "type"), Value: anyValue(t)})
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -44,6 +45,9 @@ func anyStream(t *rapid.T, nonce string) (stream []byte, records []frame.Record)
 	}
 	return b.Bytes(), records
 }
+
+// types are those of values: of results, and of documents of artifacts.
+var types = []string{results.TypeString, results.TypeArray, results.TypeObject, results.TypeArtifacts}
 
 // contents are what values are cut from.
 var contents = map[string][]byte{"noise": noise(30000), "inventory": inventory(30000), "zeros": make([]byte, 30000)}

@@ -140,6 +140,8 @@ func (r *Reader) next() (Record, error) {
 			return r.step(ln)
 		case kindResult:
 			return r.result(ln)
+		case kindArtifacts:
+			return r.artifacts(ln)
 		case kindProblem:
 			return r.problem(ln)
 		case kindData:
@@ -184,7 +186,34 @@ func (r *Reader) result(ln line) (Record, error) {
 	if err := unmarshal(ln, &h, r.layouts.result); err != nil {
 		return nil, err
 	}
-	if err := validResult(h.Name, h.Type); err != nil {
+	if err := results.ValidType(h.Type); err != nil {
+		return nil, malformed(ln, err)
+	}
+	res, err := r.valued(ln, h)
+	if err != nil {
+		return nil, err
+	}
+	r.counts.Results++
+	return res, nil
+}
+
+// artifacts reads a document of artifacts. Its header is that of a result without a type.
+func (r *Reader) artifacts(ln line) (Record, error) {
+	var h artifactsHeader
+	if err := unmarshal(ln, &h, r.layouts.artifacts); err != nil {
+		return nil, err
+	}
+	res, err := r.valued(ln, h.header())
+	if err != nil {
+		return nil, err
+	}
+	r.counts.Artifacts++
+	return res, nil
+}
+
+// valued reads the value of a header, whose type is valid.
+func (r *Reader) valued(ln line, h resultHeader) (Record, error) {
+	if err := results.ValidName(h.Name); err != nil {
 		return nil, malformed(ln, err)
 	}
 	if h.Size < 0 || h.Frames < 0 {
@@ -206,9 +235,8 @@ func (r *Reader) result(ln line) (Record, error) {
 		return nil, err
 	}
 	if sha256.Sum256(res.Value) != res.SHA256 {
-		return nil, fmt.Errorf("%w: the digest of result %q is wrong", ErrDigest, h.Name)
+		return nil, fmt.Errorf("%w: the digest of %q is wrong", ErrDigest, h.Name)
 	}
-	r.counts.Results++
 	r.counts.Bytes += h.Size
 	return res, nil
 }
@@ -218,7 +246,8 @@ func (r *Reader) end(ln line) (Record, error) {
 	if err := unmarshal(ln, &p, r.layouts.end); err != nil {
 		return nil, err
 	}
-	end := End{Steps: p.Steps, Results: p.Results, Problems: p.Problems, Bytes: p.Bytes, Interrupted: p.Interrupted}
+	end := End{Steps: p.Steps, Results: p.Results, Problems: p.Problems, Artifacts: p.Artifacts, Bytes: p.Bytes,
+		Interrupted: p.Interrupted}
 	if err := decodeDigest(p.SHA256, &end.SHA256); err != nil {
 		return nil, malformed(ln, err)
 	}

@@ -6,6 +6,8 @@ package frame
 import (
 	"crypto/sha256"
 	"time"
+
+	"github.com/sluice-ci/sluice/internal/results"
 )
 
 // Version is the version of the format that this package writes, and the only one that it reads.
@@ -32,12 +34,13 @@ const mark = "~sluice/"
 
 // The kinds of records. A reader skips an unknown kind if it begins with optionalMark. Otherwise it refuses the stream.
 const (
-	kindIntro   = "intro"
-	kindStep    = "step"
-	kindResult  = "result"
-	kindData    = "data"
-	kindProblem = "problem"
-	kindEnd     = "end"
+	kindIntro     = "intro"
+	kindStep      = "step"
+	kindResult    = "result"
+	kindArtifacts = "artifacts"
+	kindData      = "data"
+	kindProblem   = "problem"
+	kindEnd       = "end"
 
 	optionalMark = '?'
 )
@@ -125,11 +128,12 @@ type Step struct {
 	Message string `json:"message,omitempty"`
 }
 
-// Result is a complete result: its value has the length and the digest of its header.
+// Result is a complete result, or a complete document of artifacts: its value has the length and the digest of its header.
 type Result struct {
 	// Name is valid by results.ValidName.
 	Name string
-	// Type is the type that the task declared: string, array or object.
+	// Type is the type that the task declared: string, array or object. A document of artifacts has results.TypeArtifacts, and a
+	// record of another kind, which readers that do not know documents refuse.
 	Type string
 	// Value is the content of the result's file, unchanged.
 	Value []byte
@@ -180,11 +184,12 @@ type Problem struct {
 
 // End is the last record. It proves that no record before it is missing.
 type End struct {
-	// Steps, Results and Problems count the records of each kind.
-	Steps    int
-	Results  int
-	Problems int
-	// Bytes is the total length of all values.
+	// Steps, Results, Problems and Artifacts count the records of each kind. Documents of artifacts do not count as results.
+	Steps     int
+	Results   int
+	Problems  int
+	Artifacts int
+	// Bytes is the total length of all values, with those of documents of artifacts.
 	Bytes int64
 	// Interrupted reports that the sender was asked to stop before all steps had ended.
 	Interrupted bool
@@ -208,12 +213,29 @@ type resultHeader struct {
 	SHA256   string `json:"sha256"`
 }
 
+// artifactsHeader is the payload of the first record of a document of artifacts.
+type artifactsHeader struct {
+	Name     string `json:"name"`
+	Size     int64  `json:"size"`
+	Encoding string `json:"encoding"`
+	Frames   int64  `json:"frames"`
+	SHA256   string `json:"sha256"`
+}
+
+// header returns the same header in the form of a result.
+func (h artifactsHeader) header() resultHeader {
+	return resultHeader{
+		Name: h.Name, Type: results.TypeArtifacts, Size: h.Size, Encoding: h.Encoding, Frames: h.Frames, SHA256: h.SHA256,
+	}
+}
+
 // endPayload is the payload of the end record.
 type endPayload struct {
 	Steps       int    `json:"steps"`
 	Results     int    `json:"results"`
 	Problems    int    `json:"problems"`
 	Bytes       int64  `json:"bytes"`
+	Artifacts   int    `json:"artifacts,omitempty"`
 	Interrupted bool   `json:"interrupted,omitempty"`
 	SHA256      string `json:"sha256"`
 }

@@ -68,7 +68,7 @@ func validResult(name, typ string) error {
 	if err := results.ValidName(name); err != nil {
 		return err
 	}
-	return results.ValidType(typ)
+	return results.ValidFileType(typ)
 }
 
 // ValidProblem returns nil if p can be written as a record and fits in a line, with any Detail: its result has a name, its

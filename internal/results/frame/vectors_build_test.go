@@ -17,7 +17,8 @@ func builtVectors() map[string]vector {
 	all := map[string]vector{}
 	for _, group := range []map[string]vector{
 		wholeVectors(), foreignVectors(), incompleteVectors(), orderVectors(), versionVectors(), digestVectors(),
-		limitVectors(), optionalVectors(), signedVectors(), malformedVectors(), objectVectors(), dataVectors(), deflateVectors(),
+		limitVectors(), optionalVectors(), signedVectors(), artifactsVectors(),
+		malformedVectors(), objectVectors(), dataVectors(), deflateVectors(),
 	} {
 		for name, v := range group {
 			v.nonce = cmp.Or(v.nonce, "n0nce")

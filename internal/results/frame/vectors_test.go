@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sluice-ci/sluice/internal/results"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
@@ -118,6 +119,9 @@ func describe(rec frame.Record) string {
 		return fmt.Sprintf("step %s %d %s %s %s %q", r.Name, r.ExitCode, r.Reason,
 			r.StartedAt.Format(time.RFC3339Nano), r.FinishedAt.Format(time.RFC3339Nano), r.Message)
 	case frame.Result:
+		if r.Type == results.TypeArtifacts {
+			return fmt.Sprintf("artifacts %s %d %x", r.Name, len(r.Value), r.SHA256)
+		}
 		return fmt.Sprintf("result %s %s %d %x", r.Name, r.Type, len(r.Value), r.SHA256)
 	case frame.Problem:
 		return fmt.Sprintf("problem %s %s %d %d %q", r.Result, r.Kind, r.Size, r.Limit, r.Detail)
@@ -126,7 +130,11 @@ func describe(rec frame.Record) string {
 	case frame.Signature:
 		return fmt.Sprintf("signature %s %d %x", r.Step, len(r.Document), sha256.Sum256(r.Document))
 	case frame.End:
-		return fmt.Sprintf("end %d %d %d %d %t", r.Steps, r.Results, r.Problems, r.Bytes, r.Interrupted)
+		text := fmt.Sprintf("end %d %d %d %d %t", r.Steps, r.Results, r.Problems, r.Bytes, r.Interrupted)
+		if r.Artifacts > 0 {
+			text += fmt.Sprint(" ", r.Artifacts)
+		}
+		return text
 	}
 	return fmt.Sprintf("unknown %T", rec)
 }

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/sluice-ci/sluice/internal/results"
 )
 
 // compressFrom is the minimum length in bytes for compression. A shorter value needs one line with and without it, and the
@@ -75,8 +77,8 @@ func (w *Writer) Step(s Step) error {
 	return w.Flush()
 }
 
-// Result writes a result: its header, and its value in data records, compressed if that is smaller. It does not keep the
-// value.
+// Result writes a result, or a document of artifacts: its header, and its value in data records, compressed if that is smaller.
+// It does not keep the value.
 func (w *Writer) Result(r Result) error {
 	if err := validResult(r.Name, r.Type); err != nil {
 		return w.fail(err)
@@ -89,7 +91,7 @@ func (w *Writer) Result(r Result) error {
 	if n, smaller := w.deflated(r.Value); smaller {
 		header.Encoding, header.Frames = encodingDeflate, frames(n)
 	}
-	w.json(kindResult, header)
+	w.header(header)
 	if header.Encoding == encodingDeflate {
 		if err := w.compressTo(&w.data, r.Value); err != nil {
 			return w.fail(err)
@@ -98,9 +100,19 @@ func (w *Writer) Result(r Result) error {
 		return err
 	}
 	w.data.close()
-	w.counts.Results++
 	w.counts.Bytes += int64(len(r.Value))
 	return w.err
+}
+
+// header writes and counts the first record of a result, or of a document of artifacts.
+func (w *Writer) header(h resultHeader) {
+	if h.Type != results.TypeArtifacts {
+		w.json(kindResult, h)
+		w.counts.Results++
+		return
+	}
+	w.json(kindArtifacts, artifactsHeader{Name: h.Name, Size: h.Size, Encoding: h.Encoding, Frames: h.Frames, SHA256: h.SHA256})
+	w.counts.Artifacts++
 }
 
 // Problem writes that a result exists but cannot be transported.
@@ -119,7 +131,7 @@ func (w *Writer) Problem(p Problem) error {
 func (w *Writer) End(interrupted bool) error {
 	w.json(kindEnd, endPayload{
 		Steps: w.counts.Steps, Results: w.counts.Results, Problems: w.counts.Problems, Bytes: w.counts.Bytes,
-		Interrupted: interrupted, SHA256: hex.EncodeToString(w.digest.Sum(nil)),
+		Artifacts: w.counts.Artifacts, Interrupted: interrupted, SHA256: hex.EncodeToString(w.digest.Sum(nil)),
 	})
 	if err := w.Flush(); err != nil {
 		return err

@@ -31,7 +31,8 @@ type Run struct {
 
 // Result is a result as a step wrote it.
 type Result struct {
-	// Name is the name under which the result is transported, and Type its declared type.
+	// Name is the name under which the result is transported, and Type its declared type; results.TypeArtifacts for a document of
+	// artifacts.
 	Name string `json:"name"`
 	Type string `json:"type"`
 	// SHA256 is the digest of the value; 43 characters in JSON. It is zero if there is a Problem.
@@ -116,7 +117,7 @@ func (s Statement) valid() error {
 	}
 	seen := map[string]bool{}
 	for _, r := range s.Results {
-		if err := errors.Join(results.ValidName(r.Name), results.ValidType(r.Type)); err != nil {
+		if err := errors.Join(results.ValidName(r.Name), results.ValidFileType(r.Type)); err != nil {
 			return err
 		}
 		if err := validProblem(r); err != nil {

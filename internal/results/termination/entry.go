@@ -38,15 +38,17 @@ const (
 	TypeResult = 1
 	// TypeInternal is for the controller, and not a result.
 	TypeInternal = 3
+	// TypeArtifacts is a document of artifacts.
+	TypeArtifacts = 5
 )
 
 // Entry is one entry of the list.
 type Entry struct {
-	// Key is a result's name, or the name of an internal entry.
+	// Key is the name of a result or of a document of artifacts, or that of an internal entry.
 	Key string `json:"key"`
 	// Value is valid UTF-8.
 	Value string `json:"value"`
-	// Type is TypeResult or TypeInternal. Parse accepts other numbers, ParseMessage does not.
+	// Type is TypeResult, TypeInternal or TypeArtifacts. Parse accepts other numbers, ParseMessage does not.
 	Type int `json:"type"`
 }
 
@@ -193,11 +195,11 @@ func decompress(small []byte) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(flate.NewReader(compressed), MaxParsed+1))
 }
 
-// largest returns the name of the result with the largest value, the first by name among equals.
+// largest returns the name of the result, or the document of artifacts, with the largest value; the first by name among equals.
 func largest(entries []Entry) string {
 	name, size := "", -1
 	for _, e := range entries {
-		if e.Type != TypeResult {
+		if e.Type != TypeResult && e.Type != TypeArtifacts {
 			continue
 		}
 		if n := len(e.Value); n > size || n == size && strings.Compare(e.Key, name) < 0 {

@@ -34,7 +34,8 @@ type Message struct {
 	// Step is how the step ended. Its name may be omitted if there is little room, because the container of the message has
 	// it.
 	Step frame.Step
-	// Results are those that this step wrote or changed. A message has no types: after parsing they are empty.
+	// Results are those that this step wrote or changed. A message has no types of results: after parsing they are empty. The type
+	// of a document of artifacts is results.TypeArtifacts.
 	Results []frame.Result
 	// Removed names the results of earlier steps whose files this step deleted.
 	Removed []string
@@ -80,6 +81,9 @@ func ParseMessage(message []byte) (Message, error) {
 			return Message{}, fmt.Errorf("%w: entry %q: %w", ErrMalformed, e.Key, err)
 		}
 		id := Entry{Key: e.Key, Type: e.Type}
+		if e.Type == TypeArtifacts {
+			id.Type = TypeResult // a name is that of a result or of a document of artifacts
+		}
 		if e.Type == TypeInternal && (e.Key == keyProblem || e.Key == keyRemoved) {
 			id.Value = e.Value // there may be several entries
 		}
@@ -105,16 +109,22 @@ func (m Message) Agrees(exitCode int) bool {
 func add(m *Message, e Entry) error {
 	switch e.Type {
 	case TypeResult:
-		if err := results.ValidName(e.Key); err != nil {
-			return err
-		}
-		value := []byte(e.Value)
-		m.Results = append(m.Results, frame.Result{Name: e.Key, Value: value, SHA256: sha256.Sum256(value)})
-		return nil
+		return addResult(m, e, "")
+	case TypeArtifacts:
+		return addResult(m, e, results.TypeArtifacts)
 	case TypeInternal:
 		return set(m, e.Key, e.Value)
 	}
 	return fmt.Errorf("unknown type %d", e.Type)
+}
+
+func addResult(m *Message, e Entry, typ string) error {
+	if err := results.ValidName(e.Key); err != nil {
+		return err
+	}
+	value := []byte(e.Value)
+	m.Results = append(m.Results, frame.Result{Name: e.Key, Type: typ, Value: value, SHA256: sha256.Sum256(value)})
+	return nil
 }
 
 // entries returns the internal entries first, where users who read the message expect them.
@@ -131,7 +141,11 @@ func (m Message) entries() ([]Entry, error) {
 		list = append(list, internal(keyRemoved, name))
 	}
 	for _, r := range m.Results {
-		list = append(list, Entry{Key: r.Name, Value: string(r.Value), Type: TypeResult})
+		entry := Entry{Key: r.Name, Value: string(r.Value), Type: TypeResult}
+		if r.Type == results.TypeArtifacts {
+			entry.Type = TypeArtifacts
+		}
+		list = append(list, entry)
 	}
 	return list, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sluice-ci/sluice/internal/results"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 	"github.com/sluice-ci/sluice/internal/results/termination"
 )
@@ -52,6 +53,11 @@ func vectors() map[string]vector {
 		"whole-nothing": good("A list that says nothing: who reads it goes by the container's status.", "[]"),
 		"whole-unknown-key": good("What a later entrypoint says besides is passed over.", "["+record+
 			`,{"key":"Novelty","value":"?","type":3,"more":[]}]`),
+		"whole-artifacts": good("A result, and a document of artifacts.", "["+record+","+value+
+			`,{"key":"step-build.artifacts","value":"{\"outputs\":[]}","type":5}]`),
+		"malformed-artifacts-name": bad("The name of a document of artifacts is never a path.", `[{"key":"../a","value":"{}","type":5}]`),
+		"malformed-artifacts-twice": bad("A name is that of a result or of a document, and not of both.",
+			`[{"key":"a","value":"{}","type":1},{"key":"a","value":"{}","type":5}]`),
 		"malformed-type": bad("What may be a result of a kind that is not known is not passed over.", "["+
 			record+`,{"key":"digest","value":"x","type":4}]`),
 		"malformed-cut":            bad("The kubelet cut it.", "["+record+","+value[:20]),
@@ -76,7 +82,11 @@ func describe(m termination.Message) (records []string) {
 	records = append(records, fmt.Sprintf("step %s %d %s %s %s %q",
 		m.Step.Name, m.Step.ExitCode, m.Step.Reason, at(m.Step.StartedAt), at(m.Step.FinishedAt), m.Step.Message))
 	for _, r := range m.Results {
-		records = append(records, fmt.Sprintf("result %s %d %x", r.Name, len(r.Value), r.SHA256))
+		kind := "result"
+		if r.Type == results.TypeArtifacts {
+			kind = "artifacts"
+		}
+		records = append(records, fmt.Sprintf("%s %s %d %x", kind, r.Name, len(r.Value), r.SHA256))
 	}
 	for _, name := range m.Removed {
 		records = append(records, "removed "+name)
