@@ -17,5 +17,7 @@ if ! "$KUBECTL" get deployments -n tekton-pipelines -o name 2>/dev/null | grep -
 	"$KUBECTL" apply -f config/enable-log-access-to-controller/ | sed 's/^/    /' >&2
 	[ -z "$registry" ] || hack/images/busybox.sh ${LOCALKUBE_DIR:+--dir "$LOCALKUBE_DIR"} >&2
 fi
+SLUICE_REGISTRY_OF_PODS=$(localkube_registry --pods || true) # for the row resolved
+export SLUICE_REGISTRY_OF_PODS
 go build -o bin/bench ./test/load/bench
 exec bin/bench "$@"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/sluice-ci/sluice/test/load/bench/load"
 	"github.com/sluice-ci/sluice/test/load/bench/measure"
 	"github.com/sluice-ci/sluice/test/load/bench/record"
+	"github.com/sluice-ci/sluice/test/load/bench/resolved"
 	"github.com/sluice-ci/sluice/test/load/bench/usage"
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
@@ -57,7 +59,30 @@ func run(ctx context.Context, o *options) (file *record.File, err error) {
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	bench.Namespace = namespace
+	rows, undo, err := prepareResolved(ctx, cluster, bench, rows)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, undo()) }()
 	return file, measureAll(ctx, bench, load.Plan(rows, modes, o.n, o.rounds, o.held), file)
+}
+
+// prepareResolved prepares the rows whose Task comes through the resolvers. It leaves them out on clusters without a registry for
+// the bundle. undo restores the resolvers.
+func prepareResolved(ctx context.Context, cluster *kube.Cluster, bench *measure.Bench, rows []load.Row) (
+	measured []load.Row, undo func() error, err error,
+) {
+	isResolved := func(r load.Row) bool { return r.Resolved }
+	i := slices.IndexFunc(rows, isResolved)
+	if i < 0 {
+		return rows, func() error { return nil }, nil
+	}
+	if here, pods := resolved.Registries(); here == "" || pods == "" {
+		fmt.Fprintln(os.Stderr, "==> leaving out the row resolved: it needs the registry of localkube")
+		return slices.DeleteFunc(rows, isResolved), func() error { return nil }, nil
+	}
+	bench.Reference, undo, err = resolved.Prepare(ctx, cluster, rows[i].Task(bench.Image))
+	return rows, undo, err
 }
 
 func measureAll(ctx context.Context, bench *measure.Bench, plan []load.Batch, file *record.File) error {

@@ -49,7 +49,12 @@ type Shape struct {
 	// Written results are not produced by a step: the benchmark itself writes them into the status of a TaskRun without a
 	// pod.
 	Written bool `json:"written,omitempty"`
+	// Resolved tasks come through the resolvers; see package resolved.
+	Resolved bool `json:"resolved,omitempty"`
 }
+
+// Task returns the spec of each task.
+func (s Shape) Task(image string) v1.TaskSpec { return *s.task(image) }
 
 // Pods returns the number of its pods.
 func (s Shape) Pods() int {

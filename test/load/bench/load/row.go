@@ -39,6 +39,12 @@ func Rows() []Row {
 		{Name: "seq", What: "one TaskRun of 2 steps, result of 1 kB", Shape: task, Modes: both},
 		{Name: "plain", What: "one TaskRun of 2 steps, no results", Shape: plain, Modes: both},
 		{
+			Name:  "resolved",
+			What:  "the same, its Task from a bundle in the cache of the resolvers",
+			Shape: Shape{Steps: 2, Resolved: true},
+			Modes: sidecar,
+		},
+		{
 			Name:  "chain",
 			What:  "PipelineRun of 3 tasks in a row, 1 kB passed on",
 			Shape: Shape{Tasks: 3, Chained: true, Steps: 2, Size: kb},

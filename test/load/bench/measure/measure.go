@@ -35,6 +35,8 @@ type Bench struct {
 	Installation string
 	// Image of steps and containers.
 	Image string
+	// Reference is that of Resolved tasks.
+	Reference *v1.TaskRef
 	// Controller that is measured, or nil if its process is not on this machine.
 	Controller *usage.Controller
 
@@ -112,6 +114,9 @@ func (b *Bench) begin(ctx context.Context, recorder *trace.Recorder, batch load.
 		b.made++
 		name := fmt.Sprintf("%s-%d", batch.Name, b.made)
 		object := batch.Object(b.Namespace, name, b.Image)
+		if run, ok := object.(*v1.TaskRun); ok && batch.Resolved {
+			run.Spec.TaskSpec, run.Spec.TaskRef = nil, b.Reference
+		}
 		created[name] = time.Now()
 		if err := b.Client.Create(ctx, object); err != nil {
 			return nil, fmt.Errorf("cannot create %s %q: %w", kind, name, err)
