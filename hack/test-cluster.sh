@@ -17,7 +17,7 @@ prepare() {
 		else
 			hack/images/busybox.sh --dir "$LOCALKUBE_DIR" >&2
 		fi
-		if [ "$1" = resolvers ]; then
+		if [ "$1" = resolvers ] || [ "$1" = e2e ]; then
 			hack/images/standin.sh --dir "$LOCALKUBE_DIR" forge >&2
 			SLUICE_REGISTRY_OF_PODS=$(localkube_registry --pods)
 			export SLUICE_REGISTRY_OF_PODS
@@ -56,6 +56,7 @@ for suite in "$@"; do
 		go test -count=1 -timeout=5m -tags=integration ./test/suites/cli || status=1
 	fi
 	if [ "$suite" = e2e ]; then # separately, because these tests change settings
+		go test -count=1 -short -timeout=10m -tags=e2e ./test/suites/resolvers || status=1 # one run each of git, a bundle and the cluster
 		(cd test/suites/browser && go test -count=1 -timeout=10m -tags=e2e .) || status=1 # its module requires a browser driver
 		make --no-print-directory cli
 		go test -count=1 -timeout=15m -tags=e2e ./test/suites/local || status=1 # starts another cluster

@@ -277,5 +277,5 @@ func (f *forge) everyPlace(t *testing.T, n *suite.Namespace) {
 
 // short returns the kind to run from a place with -short.
 func short() map[string]string {
-	return map[string]string{"GitOverTLSWithAPassword": "Pipeline", "GitOverSSH": "Task", "BundleWithAPullSecret": "StepAction"}
+	return map[string]string{"GitOverTLSWithAPassword": "Pipeline", "BundleWithAPullSecret": "StepAction", "Cluster": "Task"}
 }
