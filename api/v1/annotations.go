@@ -29,9 +29,10 @@ const (
 	StepsReleased = "released"
 )
 
-// AnnotationFinal on a TaskRun lists, separated by commas, the parts of its spec whose text is final. The PipelineRun
-// that created the TaskRun has substituted the variables there, so text that looks like a variable is a plain value.
-// In a TaskRun without the annotation all text is its user's. The values are the FinalParts.
+// AnnotationFinal on a run lists, separated by commas, the parts of its spec whose text is final. The PipelineRun
+// that created the run has substituted the variables there, so text that looks like a variable is a plain value.
+// In a run without the annotation all text is its user's. The values are the FinalParts for a TaskRun, and the
+// FinalPipelineParts for a PipelineRun.
 const AnnotationFinal = "sluice.dev/final"
 
 // AnnotationUnread on a TaskRun with AnnotationFinal says which references in the values of its params are still to be read: those
@@ -50,11 +51,15 @@ const AnnotationPodsRemade = "sluice.dev/pods-remade"
 // AnnotationStopRequested on a CustomRun is the time at which its PipelineRun asked it to stop, in RFC 3339.
 const AnnotationStopRequested = "sluice.dev/stop-requested"
 
+// AnnotationStopReason on a PipelineRun that is a task of another PipelineRun is why the other one stopped it, with the text that
+// spec.statusMessage of a TaskRun has.
+const AnnotationStopReason = "sluice.dev/stop-reason"
+
 // ControllerAnnotations returns the annotations that only the controller may set. The controller never copies them
 // from one object to another, because a user may have set them on the source.
 func ControllerAnnotations() []string {
 	return []string{AnnotationStoppedAt, AnnotationSteps, AnnotationFinal, AnnotationUnread, AnnotationPodsRemade, AnnotationOnError,
-		AnnotationStopRequested}
+		AnnotationStopRequested, AnnotationStopReason}
 }
 
 // FinalPodTemplate and the others are the parts of a TaskRun's spec that AnnotationFinal can list.
@@ -62,10 +67,16 @@ const (
 	FinalPodTemplate    = "podTemplate"
 	FinalWorkspaces     = "workspaces"
 	FinalResolverParams = "taskRef.params"
+	FinalPipelineParams = "pipelineRef.params"
 )
 
-// FinalParts returns every part that AnnotationFinal can list.
+// FinalParts returns every part that AnnotationFinal can list on a TaskRun.
 func FinalParts() []string { return []string{FinalPodTemplate, FinalWorkspaces, FinalResolverParams} }
+
+// FinalPipelineParts returns every part that AnnotationFinal can list on a PipelineRun.
+func FinalPipelineParts() []string {
+	return []string{FinalPodTemplate, FinalWorkspaces, FinalPipelineParams}
+}
 
 // AnnotationSigningPolicy and AnnotationSigningIdentity are annotations of the status of a TaskRun beside Tekton, whose type
 // has no fields for them: provenance.featureFlags.signedResultsPolicy and signedResultsIdentity.

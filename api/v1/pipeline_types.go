@@ -67,7 +67,7 @@ type PipelineSpec struct {
 
 // PipelineTask is one node of the graph.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.pipelineRef) || has(self.pipelineSpec) || has(self.taskRef) != has(self.taskSpec)",message="exactly one of taskRef and taskSpec must be given"
+// +kubebuilder:validation:XValidation:rule="(has(self.taskRef) ? 1 : 0) + (has(self.taskSpec) ? 1 : 0) + (has(self.pipelineRef) ? 1 : 0) + (has(self.pipelineSpec) ? 1 : 0) == 1",message="exactly one of taskRef, taskSpec, pipelineRef and pipelineSpec must be given"
 // +kubebuilder:validation:XValidation:rule="!has(self.onError) || self.onError != 'continue' || !has(self.retries) || self.retries == 0",fieldPath=".onError",message="\"continue\" cannot stand together with retries: a failure is either ignored or tried again"
 type PipelineTask struct {
 	// Name of the task within the pipeline.
@@ -81,10 +81,10 @@ type PipelineTask struct {
 	// Description for people.
 	// +optional
 	Description string `json:"description,omitempty"`
-	// TaskRef names the Task to run. It excludes taskSpec.
+	// TaskRef names the Task to run. It excludes taskSpec, pipelineRef and pipelineSpec.
 	// +optional
 	TaskRef *TaskRef `json:"taskRef,omitempty"`
-	// TaskSpec is the task to run, embedded. It excludes taskRef.
+	// TaskSpec is the task to run, embedded. It excludes taskRef, pipelineRef and pipelineSpec.
 	// +optional
 	TaskSpec *EmbeddedTask `json:"taskSpec,omitempty"`
 	// Params give values to the task's params: text, the pipeline's params as $(params.<name>), and results of other
@@ -113,7 +113,7 @@ type PipelineTask struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000
 	Retries int `json:"retries,omitempty"`
-	// Timeout of the TaskRun or CustomRun, such as 1h30m; "0s" means none. Default: what is left of the run's timeout.
+	// Timeout of the TaskRun, CustomRun or PipelineRun, such as 1h30m; "0s" means none. Default: what is left of the run's timeout.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
@@ -124,12 +124,12 @@ type PipelineTask struct {
 	// +optional
 	// +kubebuilder:validation:Pattern=`^(continue|stopAndFail|[$][(].+[)])?$`
 	OnError OnError `json:"onError,omitempty"`
-	// PipelineRef names a Pipeline to run as a task. Pipelines within pipelines are not supported. The field exists
-	// so that validation refuses it and the API server does not drop it.
+	// PipelineRef names a Pipeline to run as the task, in a PipelineRun that belongs to this one. It excludes taskRef,
+	// taskSpec and pipelineSpec.
 	// +optional
 	PipelineRef *PipelineRef `json:"pipelineRef,omitempty"`
-	// PipelineSpec is a pipeline to run as a task. Pipelines within pipelines are not supported. The field exists so
-	// that validation refuses it and the API server does not drop it.
+	// PipelineSpec is the pipeline to run as the task, embedded. It has the fields of the spec of a Pipeline, and sees
+	// only its own params and workspaces. It excludes taskRef, taskSpec and pipelineRef.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	PipelineSpec *runtime.RawExtension `json:"pipelineSpec,omitempty"`

@@ -9,14 +9,13 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
-// cancellation is a child to cancel, and the message for it.
+// cancellation is a child to stop, and how.
 type cancellation struct {
-	run     Run
-	message v1.TaskRunSpecStatusMessage
+	run  Run
+	stop Stop
 }
 
 // cancelChildren cancels children. The next reconcile observes whether they have ended.
@@ -27,7 +26,7 @@ func (r *Reconciler) cancelChildren(ctx context.Context, cancellations []cancell
 }
 
 func (r *Reconciler) cancel(ctx context.Context, c cancellation) error {
-	stop := c.run.Kind().Stop(c.message, r.Clock.Now())
+	stop := c.run.Kind().Stop(c.stop, r.Clock.Now())
 	metadata := map[string]any{"uid": c.run.GetUID()} // which excludes another child that has the name by now
 	if len(stop.Annotations) > 0 {
 		metadata["annotations"] = stop.Annotations

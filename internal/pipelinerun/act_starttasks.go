@@ -74,8 +74,8 @@ func (e *Effect) add(task string, w *Wanted, all []createResult) error {
 	case refused != "" && e.Problem == nil:
 		e.Problem = cannotStart(task, refused, v1.PipelineRunReasonCreateRunFailed, v1.SkipReasonRefused)
 		for i := range children {
-			if children[i].cancellable() {
-				e.Abandoned = append(e.Abandoned, cancellation{children[i].Run, v1.TaskRunGivenUpByPipelineRun})
+			if children[i].stoppable(givenUp()) {
+				e.Abandoned = append(e.Abandoned, cancellation{children[i].Run, givenUp()})
 			}
 		}
 	case refused != "": // the next reconcile skips the task, and finds those of its children that exist

@@ -40,7 +40,7 @@ type childBuilder struct {
 func newChildBuilder(pr *v1.PipelineRun, obs Observation) *childBuilder {
 	b := &childBuilder{
 		pr: pr, spec: obs.Spec, timeouts: obs.Timeouts, vars: obs.Vars,
-		bindings: visible(pr, obs.Spec, obs.Bindings), withResults: withResults(pr.Spec.Workspaces),
+		bindings: visible(pr, obs.Spec, obs.Bindings), withResults: withResults(pr),
 		overrides: make(map[string]*v1.PipelineTaskRunSpec, len(pr.Spec.TaskRunSpecs)),
 	}
 	for i := range pr.Spec.TaskRunSpecs {
@@ -145,6 +145,7 @@ func (b *childBuilder) labels(s *TaskState, task *v1.PipelineTask, override *v1.
 	if s.Final {
 		out[v1.LabelMemberOf] = v1.MemberOfFinally
 	}
+	delete(out, v1.LabelCoschedule) // that of the run, if it is a task of another run
 	if group := b.groups.of(s.Task); group != "" {
 		out[v1.LabelCoschedule] = group
 	}

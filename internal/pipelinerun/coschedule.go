@@ -1,6 +1,7 @@
 package pipelinerun
 
 import (
+	"cmp"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -25,24 +26,36 @@ type groups struct {
 
 // of returns the value of v1.LabelCoschedule on the pods of a task; empty if they may run anywhere.
 func (g *groups) of(task *v1.PipelineTask) string {
+	outer := g.outer()
 	switch g.mode {
 	case config.CoschedulePipelineRuns, config.CoscheduleIsolate:
-		return name.Claim(string(g.pr.UID), "")
+		return cmp.Or(outer, name.Claim(string(g.pr.UID), ""))
 	case config.CoscheduleDisabled:
 		return ""
 	case config.CoscheduleWorkspaces:
 	}
 	claims := g.claims()
-	if len(claims) == 0 || len(g.claimsOf(task)) == 0 {
+	switch {
+	case len(claims) == 0 || len(g.claimsOf(task)) == 0:
 		return ""
-	}
-	if len(claims) == 1 {
+	case outer != "":
+		return outer
+	case len(claims) == 1:
 		return g.label(claims[0])
 	}
 	if g.byTask == nil {
 		g.byTask = g.connect()
 	}
 	return g.byTask[task.Name]
+}
+
+// outer returns the group of the task of another run that this run is, if that task has one. Its pods can mount the claims of
+// that group.
+func (g *groups) outer() string {
+	if owner := metav1.GetControllerOf(g.pr); owner == nil || owner.Kind != v1.KindPipelineRun {
+		return ""
+	}
+	return g.pr.Labels[v1.LabelCoschedule]
 }
 
 func (g *groups) label(claim string) string { return name.Claim(string(g.pr.UID), claim) }
@@ -97,18 +110,28 @@ func (g *groups) connect() map[string]string {
 	return byTask
 }
 
-// podTemplate returns the run's template for all tasks, overridden by that for this task, with the variables of both
-// substituted, and the affinity for the pods of a group.
+// ownTemplate returns the run's template for all tasks, overridden by that for this task, with the variables of both
+// substituted; nil if there is none.
+func (b *childBuilder) ownTemplate(s *TaskState, override *v1.PipelineTaskRunSpec, params []v1.Param,
+	vars substitute.Variables) (*v1.PodTemplate, error) {
+	ofAll := b.pr.Spec.TaskRunTemplate.PodTemplate
+	switch {
+	case override.PodTemplate == nil && ofAll == nil:
+		return nil, nil //nolint:nilnil // no template, and no error
+	case override.PodTemplate == nil && final(b.pr, v1.FinalPodTemplate):
+		return ofAll.DeepCopy(), nil
+	}
+	merged := pod.MergedTemplate(ofAll, override.PodTemplate)
+	path := field.NewPath("spec", "taskRunSpecs").Key(s.Task.Name).Child("podTemplate")
+	return substitute.PodTemplate(path, &merged, vars, params...)
+}
+
+// podTemplate returns the template for the pods of a task, with the affinity for those of a group.
 func (b *childBuilder) podTemplate(s *TaskState, override *v1.PipelineTaskRunSpec, params []v1.Param,
 	vars substitute.Variables) (*v1.PodTemplate, error) {
-	var template *v1.PodTemplate
-	if override.PodTemplate != nil || b.pr.Spec.TaskRunTemplate.PodTemplate != nil {
-		merged := pod.MergedTemplate(b.pr.Spec.TaskRunTemplate.PodTemplate, override.PodTemplate)
-		path := field.NewPath("spec", "taskRunSpecs").Key(s.Task.Name).Child("podTemplate")
-		var err error
-		if template, err = substitute.PodTemplate(path, &merged, vars, params...); err != nil {
-			return nil, err
-		}
+	template, err := b.ownTemplate(s, override, params, vars)
+	if err != nil {
+		return nil, err
 	}
 	group := b.groups.of(s.Task)
 	if group == "" {

@@ -47,6 +47,17 @@ func (c *cluster) endRun(t *testing.T, child Run, condition metav1.Condition, re
 		if err := c.Status().Update(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
+	case *v1.PipelineRun:
+		if condition.Reason == v1.TaskRunReasonCancelled {
+			condition.Reason = v1.PipelineRunReasonCancelled
+		}
+		o.Status.SetCondition(condition, metav1.NewTime(start))
+		for i := range results {
+			o.Status.Results = append(o.Status.Results, v1.PipelineRunResult{Name: results[i].Name, Value: results[i].Value})
+		}
+		if err := c.Status().Update(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
 	default:
 		t.Fatalf("a child of type %T", o)
 	}

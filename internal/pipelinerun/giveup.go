@@ -31,8 +31,8 @@ func (r *Reconciler) unfinished(ctx context.Context, pr *v1.PipelineRun) ([]canc
 			if err != nil {
 				return nil, err
 			}
-			if found.cancellable() {
-				all = append(all, cancellation{found.Run, v1.TaskRunGivenUpByPipelineRun})
+			if found.stoppable(givenUp()) {
+				all = append(all, cancellation{found.Run, givenUp()})
 			}
 		}
 	}

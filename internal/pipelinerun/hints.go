@@ -10,7 +10,7 @@ import (
 )
 
 // taskHints returns the admission warnings about a task of a pipeline that failed, as the last part of a message. The message of
-// its TaskRun has those about its steps.
+// its child has those about what is embedded.
 func taskHints(pr *v1.PipelineRun, spec *v1.PipelineSpec, task string) string {
 	const root = "spec.pipelineSpec."
 	prefix := taskField(spec, task)
@@ -20,7 +20,7 @@ func taskHints(pr *v1.PipelineRun, spec *v1.PipelineSpec, task string) string {
 	run := &v1.PipelineRun{Spec: v1.PipelineRunSpec{PipelineSpec: spec, Params: pr.Spec.Params, Workspaces: pr.Spec.Workspaces}}
 	found := validation.Check(func(r *validation.Report) { validation.ReportPipelineRun(r, run) })
 	warnings := slices.DeleteFunc(found.Warnings, func(w validation.Warning) bool {
-		return strings.HasPrefix(w.Field, root+prefix+"taskSpec.")
+		return strings.HasPrefix(w.Field, root+prefix+"taskSpec.") || strings.HasPrefix(w.Field, root+prefix+"pipelineSpec.")
 	})
 	if hints := validation.Hints(warnings, root, root+prefix); hints != "" {
 		return "; " + hints

@@ -20,7 +20,7 @@ type Kind interface {
 	// Build returns the child of a task. An error is about a variable of the run.
 	Build(b *childBuilder, p part) (Run, error)
 	// Stop returns what is written to a child to stop it.
-	Stop(message v1.TaskRunSpecStatusMessage, now time.Time) Stopped
+	Stop(stop Stop, now time.Time) Stopped
 }
 
 // identity is what a kind is in the API.
@@ -74,9 +74,9 @@ type Progress struct {
 	// Start and Completion are its times, and Timeout limits it; nil if there are none.
 	Start, Completion *metav1.Time
 	Timeout           *metav1.Duration
-	// Stopping reports that it was asked to stop, and Message is why; empty if it was not the run that asked.
-	Stopping bool
-	Message  v1.TaskRunSpecStatusMessage
+	// Asked is how much of it was asked to stop, and Message is why; empty if it was not the run that asked.
+	Asked   Extent
+	Message v1.TaskRunSpecStatusMessage
 	// GiveUp is when the run no longer waits for the end of a child that was asked to stop; the zero time means never.
 	GiveUp time.Time
 }
@@ -95,7 +95,7 @@ func failedBecause(c *metav1.Condition, reason string) bool {
 }
 
 // kinds returns all kinds of children.
-func kinds() []Kind { return []Kind{taskRuns{}, customRuns{}} }
+func kinds() []Kind { return []Kind{taskRuns{}, customRuns{}, pipelineRuns{}} }
 
 // kindsIn returns the kinds of children that a pipeline can have; all of them if the pipeline is not known.
 func kindsIn(spec *v1.PipelineSpec) []Kind {
@@ -113,10 +113,14 @@ func kindsIn(spec *v1.PipelineSpec) []Kind {
 
 // kindOf returns the kind of the children of a task.
 func kindOf(task *v1.PipelineTask) Kind {
-	if task.Custom() {
+	switch {
+	case task.Custom():
 		return customRuns{}
+	case task.Nested():
+		return pipelineRuns{}
+	default:
+		return taskRuns{}
 	}
-	return taskRuns{}
 }
 
 // childOf returns an object as a child, and false if it is of no kind of children.
@@ -126,6 +130,8 @@ func childOf(o client.Object) (Run, bool) {
 		return taskRun{o}, true
 	case *v1beta1.CustomRun:
 		return customRun{o}, true
+	case *v1.PipelineRun:
+		return pipelineRun{o}, true
 	default:
 		return nil, false
 	}

@@ -40,9 +40,9 @@ func (customRuns) GroupVersion() schema.GroupVersion { return v1beta1.GroupVersi
 func (customRuns) New() Run { return customRun{&v1beta1.CustomRun{}} }
 
 // Stop asks the controller of the custom task to cancel the run, and notes when.
-func (customRuns) Stop(message v1.TaskRunSpecStatusMessage, now time.Time) Stopped {
+func (customRuns) Stop(stop Stop, now time.Time) Stopped {
 	return Stopped{
-		Spec:        map[string]any{"status": v1beta1.CustomRunSpecStatusCancelled, "statusMessage": message},
+		Spec:        map[string]any{"status": v1beta1.CustomRunSpecStatusCancelled, "statusMessage": stop.Cancel},
 		Annotations: map[string]string{v1.AnnotationStopRequested: now.UTC().Format(time.RFC3339)},
 	}
 }
@@ -120,12 +120,12 @@ func (c customRun) Progress() Progress {
 		Condition: condition,
 		TimedOut:  failedBecause(condition, v1beta1.CustomRunReasonTimedOut),
 		Start:     c.Status.StartTime, Completion: c.Status.CompletionTime, Timeout: c.Spec.Timeout,
-		Message: v1.TaskRunSpecStatusMessage(c.Spec.StatusMessage),
+		Asked: Finishes, Message: v1.TaskRunSpecStatusMessage(c.Spec.StatusMessage),
 	}
 	failed := condition != nil && condition.Status == metav1.ConditionFalse
 	p.Cancelled = failed && !p.TimedOut && (asked || condition.Reason == v1beta1.CustomRunReasonCancelled)
 	if at, err := time.Parse(time.RFC3339, c.Annotations[v1.AnnotationStopRequested]); asked && err == nil {
-		p.Stopping, p.GiveUp = true, at.Add(StopGrace)
+		p.Asked, p.GiveUp = EndsAll, at.Add(StopGrace)
 	}
 	return p
 }

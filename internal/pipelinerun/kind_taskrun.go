@@ -26,8 +26,8 @@ func (taskRuns) GroupVersion() schema.GroupVersion { return v1.GroupVersion }
 func (taskRuns) New() Run { return taskRun{&v1.TaskRun{}} }
 
 // Stop cancels a TaskRun.
-func (taskRuns) Stop(message v1.TaskRunSpecStatusMessage, _ time.Time) Stopped {
-	return Stopped{Spec: map[string]any{"status": v1.TaskRunSpecStatusCancelled, "statusMessage": message}}
+func (taskRuns) Stop(stop Stop, _ time.Time) Stopped {
+	return Stopped{Spec: map[string]any{"status": v1.TaskRunSpecStatusCancelled, "statusMessage": stop.Cancel}}
 }
 
 // Build returns the TaskRun of a task.
@@ -89,12 +89,15 @@ func (t taskRun) Results() []v1.TaskRunResult { return t.Status.Results }
 
 // Progress returns how far the TaskRun has come.
 func (t taskRun) Progress() Progress {
-	condition := t.Status.Condition()
+	condition, asked := t.Status.Condition(), Finishes
+	if t.Spec.Status == v1.TaskRunSpecStatusCancelled {
+		asked = EndsAll
+	}
 	return Progress{
 		Condition: condition,
 		Cancelled: failedBecause(condition, v1.TaskRunReasonCancelled),
 		TimedOut:  failedBecause(condition, v1.TaskRunReasonTimedOut),
 		Start:     t.Status.StartTime, Completion: t.Status.CompletionTime, Timeout: t.Spec.Timeout,
-		Stopping: t.Spec.Status == v1.TaskRunSpecStatusCancelled, Message: t.Spec.StatusMessage,
+		Asked: asked, Message: t.Spec.StatusMessage,
 	}
 }

@@ -86,7 +86,7 @@ func (w *world) running() []string {
 func (w *world) cancel(all []cancellation) {
 	for _, c := range all {
 		spec := &w.children[c.run.GetName()].Spec
-		spec.Status, spec.StatusMessage = v1.TaskRunSpecStatusCancelled, c.message
+		spec.Status, spec.StatusMessage = v1.TaskRunSpecStatusCancelled, c.stop.Cancel
 	}
 }
 

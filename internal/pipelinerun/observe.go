@@ -73,6 +73,12 @@ func (r *Reconciler) observe(ctx context.Context, pr *v1.PipelineRun) (Observati
 // status; from that time the run uses that copy, even if the Pipeline changes.
 func (r *Reconciler) observePipeline(ctx context.Context, pr *v1.PipelineRun, obs *Observation) error {
 	known := pr.Status.PipelineSpec != nil
+	if !known {
+		var err error
+		if obs.Invalid, err = r.nesting(ctx, pr); obs.Invalid != nil || err != nil {
+			return err
+		}
+	}
 	obs.Timeouts = timeoutsOf(pr, obs.Config.Defaults)
 	run := runOf(pr, obs)
 	defer func() { obs.Trust = run.Trust.Verdict() }()
@@ -86,7 +92,7 @@ func (r *Reconciler) observePipeline(ctx context.Context, pr *v1.PipelineRun, ob
 		}
 	}
 	var err error
-	if obs.Bindings, err = substitute.Bindings(field.NewPath("spec", "workspaces"), pr.Spec.Workspaces, obs.Vars); err != nil {
+	if obs.Bindings, err = bindings(pr, obs.Vars); err != nil {
 		obs.Invalid = &Problem{Reason: v1.PipelineRunReasonValidationFailed, Message: err.Error()}
 		return nil
 	}
@@ -102,6 +108,14 @@ func (r *Reconciler) observePipeline(ctx context.Context, pr *v1.PipelineRun, ob
 		return err
 	}
 	return nil
+}
+
+// bindings returns the workspaces of a run with their variables substituted.
+func bindings(pr *v1.PipelineRun, vars substitute.Variables) ([]v1.WorkspaceBinding, error) {
+	if final(pr, v1.FinalWorkspaces) {
+		return pr.Spec.Workspaces, nil
+	}
+	return substitute.Bindings(field.NewPath("spec", "workspaces"), pr.Spec.Workspaces, vars)
 }
 
 // runOf returns the run for its references.
@@ -156,7 +170,7 @@ func (r *Reconciler) resolvePipeline(ctx context.Context, pr *v1.PipelineRun, ru
 
 // substituted returns a reference to a pipeline with the variables in its params replaced by the values of the run.
 func substituted(pr *v1.PipelineRun, ref *v1.PipelineRef) (*v1.PipelineRef, error) {
-	if len(ref.Params) == 0 {
+	if len(ref.Params) == 0 || final(pr, v1.FinalPipelineParams) {
 		return ref, nil
 	}
 	task := &v1.PipelineTask{TaskRef: &v1.TaskRef{ResolverRef: ref.ResolverRef}}

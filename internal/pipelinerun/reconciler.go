@@ -97,6 +97,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 	built, err := ctrl.NewControllerManagedBy(mgr).Named("pipelinerun").
 		For(&v1.PipelineRun{}).
 		Owns(&v1.TaskRun{}, builder.WithPredicates(ends())).
+		Owns(&v1.PipelineRun{}, builder.WithPredicates(ends())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: reconcile.Backoff()}).
 		Build(r.Passes.Watch("pipelinerun", r))
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"pgregory.net/rapid"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -21,6 +22,10 @@ import (
 	"github.com/sluice-ci/sluice/internal/variables"
 )
 
+// withResult is a pipeline with a result r.
+const withResult = `{"tasks": [{"name": "a", "taskSpec": {"results": [{"name": "r"}], "steps": [{"image": "busybox"}]}}],
+	"results": [{"name": "r", "value": "$(tasks.a.results.r)"}]}`
+
 // drawPipeline draws a pipeline in which tasks wait for earlier ones of a drawn order, by runAfter, by params and by
 // guards, listed in another order. Some have a matrix, ignore their failure, or are never to run.
 func drawPipeline(t *rapid.T) *v1.PipelineRun {
@@ -28,8 +33,11 @@ func drawPipeline(t *rapid.T) *v1.PipelineRun {
 	tasks := make([]v1.PipelineTask, n)
 	for i := range tasks {
 		task := producing(fmt.Sprintf("t%d", i), "r")
-		if rapid.Bool().Draw(t, "custom") {
+		switch rapid.SampledFrom([]string{v1.KindTaskRun, v1beta1.KindCustomRun, v1.KindPipelineRun}).Draw(t, "child") {
+		case v1beta1.KindCustomRun:
 			task = custom(task.Name)
+		case v1.KindPipelineRun:
+			task = v1.PipelineTask{Name: task.Name, PipelineSpec: &runtime.RawExtension{Raw: []byte(withResult)}}
 		}
 		for j := range i {
 			result := fmt.Sprintf("$(tasks.t%d.results.r)", j)
@@ -169,8 +177,8 @@ func (s *simulation) pass(t *testing.T) {
 
 // runs returns the children of all kinds.
 func (s *simulation) runs(t *testing.T) []Run {
-	list, customs := &v1.TaskRunList{}, &v1beta1.CustomRunList{}
-	if err := errors.Join(s.List(t.Context(), list), s.List(t.Context(), customs)); err != nil {
+	list, customs, pipelines := &v1.TaskRunList{}, &v1beta1.CustomRunList{}, &v1.PipelineRunList{}
+	if err := errors.Join(s.List(t.Context(), list), s.List(t.Context(), customs), s.List(t.Context(), pipelines)); err != nil {
 		s.rt.Fatal(err)
 	}
 	var all []Run
@@ -179,6 +187,11 @@ func (s *simulation) runs(t *testing.T) []Run {
 	}
 	for i := range customs.Items {
 		all = append(all, customRun{&customs.Items[i]})
+	}
+	for i := range pipelines.Items {
+		if pipelines.Items[i].Name != s.pr.Name {
+			all = append(all, pipelineRun{&pipelines.Items[i]})
+		}
 	}
 	return all
 }
@@ -200,8 +213,10 @@ func (s *simulation) happen(t *testing.T) {
 	}
 	child := running[rapid.IntRange(0, len(running)-1).Draw(s.rt, "ends")]
 	s.ended[child.GetName()] = s.step
+	_, nested := child.Object().(*v1.PipelineRun)
+	asked := child.Progress().Asked
 	switch {
-	case child.Progress().Stopping:
+	case asked == EndsAll, nested && asked > Unasked && rapid.Bool().Draw(s.rt, "stops"):
 		s.endRun(t, child, stopped())
 	case rapid.IntRange(0, 7).Draw(s.rt, "outcome") == 0:
 		s.endRun(t, child, broken())

@@ -65,18 +65,18 @@ func stateOf(pr *v1.PipelineRun, obs Observation, plan Plan) State {
 	}
 }
 
-// toCancel returns the children that must be cancelled and are not cancelled yet, with their messages.
+// toCancel returns the children that must be stopped and were not asked for that yet.
 func toCancel(plan Plan) []cancellation {
 	var out []cancellation
 	for i := range plan.Tasks {
 		s := &plan.Tasks[i]
 		stop := plan.Stops.of(s)
-		if stop.Cancel == "" || s.Phase != Running {
+		if s.Phase != Running {
 			continue
 		}
 		for j := range s.Children {
-			if c := &s.Children[j]; c.cancellable() {
-				out = append(out, cancellation{c.Run, stop.Cancel})
+			if c := &s.Children[j]; c.stoppable(stop) {
+				out = append(out, cancellation{c.Run, stop})
 			}
 		}
 	}

@@ -14,6 +14,9 @@ type Stop struct {
 	Reason string
 	// Cancel is the message with which running children are cancelled; empty if they may finish.
 	Cancel v1.TaskRunSpecStatusMessage
+	// Graceful is the request for running PipelineRuns, so that their tasks of finally run; empty if they are cancelled, or
+	// continue.
+	Graceful v1.PipelineRunSpecStatus
 }
 
 // StopPolicy is the stops of the two parts of a pipeline.
@@ -34,23 +37,26 @@ func (p StopPolicy) of(s *TaskState) Stop {
 func stopPolicyOf(pr *v1.PipelineRun, now time.Time, deadlines Deadlines, tasks []TaskState) StopPolicy {
 	switch {
 	case pr.Spec.Status == v1.PipelineRunSpecStatusCancelled:
-		all := Stop{v1.SkipReasonStopping, v1.TaskRunCancelledByPipelineRun}
+		all := Stop{Reason: v1.SkipReasonStopping, Cancel: v1.TaskRunCancelledByPipelineRun}
 		return StopPolicy{all, all}
 	case passed(now, deadlines.Pipeline):
-		all := Stop{v1.SkipReasonTimedOut, v1.TaskRunTimedOutByPipelineRun}
+		all := Stop{Reason: v1.SkipReasonTimedOut, Cancel: v1.TaskRunTimedOutByPipelineRun}
 		return StopPolicy{all, all}
 	}
 	var p StopPolicy
 	if passed(now, deadlines.Finally) {
-		p.Finally = Stop{v1.SkipReasonFinallyTimedOut, v1.TaskRunTimedOutByPipelineRun}
+		p.Finally = Stop{Reason: v1.SkipReasonFinallyTimedOut, Cancel: v1.TaskRunTimedOutByPipelineRun}
 	}
 	switch {
 	case pr.Spec.Status == v1.PipelineRunSpecStatusCancelledRunFinally:
-		p.Tasks = Stop{v1.SkipReasonGracefullyCancelled, v1.TaskRunCancelledByPipelineRun}
+		p.Tasks = Stop{
+			Reason: v1.SkipReasonGracefullyCancelled, Cancel: v1.TaskRunCancelledByPipelineRun,
+			Graceful: v1.PipelineRunSpecStatusCancelledRunFinally,
+		}
 	case passed(now, deadlines.Tasks):
-		p.Tasks = Stop{v1.SkipReasonTasksTimedOut, v1.TaskRunTimedOutByPipelineRun}
+		p.Tasks = Stop{Reason: v1.SkipReasonTasksTimedOut, Cancel: v1.TaskRunTimedOutByPipelineRun}
 	case pr.Spec.Status == v1.PipelineRunSpecStatusStoppedRunFinally:
-		p.Tasks = Stop{Reason: v1.SkipReasonGracefullyStopped}
+		p.Tasks = Stop{Reason: v1.SkipReasonGracefullyStopped, Graceful: v1.PipelineRunSpecStatusStoppedRunFinally}
 	case anyFails(tasks):
 		p.Tasks = Stop{Reason: v1.SkipReasonStopping}
 	}

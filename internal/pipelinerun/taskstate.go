@@ -151,13 +151,13 @@ func (c *Child) condition() *metav1.Condition { return c.Run.Progress().Conditio
 
 func (c *Child) done() bool { return c.Unanswered || c.Run.Progress().Done() }
 
-// cancellable reports whether the child is running and was not cancelled yet.
-func (c *Child) cancellable() bool {
+// stoppable reports whether the child is running and was not asked yet for this stop.
+func (c *Child) stoppable(stop Stop) bool {
 	if c.Lost {
 		return false
 	}
 	p := c.Run.Progress()
-	return !p.Done() && !p.Stopping
+	return !p.Done() && p.Asked < stop.extent()
 }
 
 func (c *Child) succeeded() bool {

@@ -3,7 +3,6 @@ package pipelinerun
 import (
 	"fmt"
 
-	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -108,23 +107,30 @@ func invalid(faults field.ErrorList) *Problem {
 	return &Problem{Reason: reasonOf(faults[0]), Message: faults.ToAggregate().Error()}
 }
 
-// overrideProblem returns a problem with the tasks that the run overrides but that the pipeline does not have.
+// overrideProblem returns a problem with the tasks that the run overrides but that the pipeline does not have, or that have no
+// such fields.
 func overrideProblem(pr *v1.PipelineRun, spec *v1.PipelineSpec) *Problem {
 	if len(pr.Spec.TaskRunSpecs) == 0 {
 		return nil
 	}
-	names := sets.New[string]()
-	for _, tasks := range [][]v1.PipelineTask{spec.Tasks, spec.Finally} {
-		for i := range tasks {
-			names.Insert(tasks[i].Name)
+	tasks := map[string]*v1.PipelineTask{}
+	for _, list := range [][]v1.PipelineTask{spec.Tasks, spec.Finally} {
+		for i := range list {
+			tasks[list[i].Name] = &list[i]
 		}
 	}
+	path := field.NewPath("spec", "taskRunSpecs")
 	var faults field.ErrorList
 	for i := range pr.Spec.TaskRunSpecs {
-		if task := pr.Spec.TaskRunSpecs[i].PipelineTaskName; !names.Has(task) && len(faults) < validation.MaxErrors {
-			faults = append(faults, field.Invalid(field.NewPath("spec", "taskRunSpecs").Index(i).Child("pipelineTaskName"), task,
+		o := &pr.Spec.TaskRunSpecs[i]
+		if len(faults) >= validation.MaxErrors {
+			break
+		}
+		if tasks[o.PipelineTaskName] == nil {
+			faults = append(faults, field.Invalid(path.Index(i).Child("pipelineTaskName"), o.PipelineTaskName,
 				"the pipeline has no task of this name"))
 		}
+		faults = append(faults, validation.NestedOverride(path.Index(i), tasks[o.PipelineTaskName], o)...)
 	}
 	if problem := invalid(faults); problem != nil {
 		problem.Reason = v1.PipelineRunReasonInvalidTaskRunSpecs

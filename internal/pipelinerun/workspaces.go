@@ -97,8 +97,11 @@ func (b *childBuilder) neededByBindings(task *v1.PipelineTask, n needs) {
 }
 
 // withResults returns the positions of the workspaces of a run that contain results of tasks, by name.
-func withResults(bound []v1.WorkspaceBinding) map[string]int {
-	out := map[string]int{}
+func withResults(pr *v1.PipelineRun) map[string]int {
+	out, bound := map[string]int{}, pr.Spec.Workspaces
+	if final(pr, v1.FinalWorkspaces) {
+		return out
+	}
 	for i := range bound {
 		for r := range variables.BindingReferences(&bound[i]) {
 			if _, ok := r.ResultRef(); ok {
@@ -111,7 +114,7 @@ func withResults(bound []v1.WorkspaceBinding) map[string]int {
 
 // bindingDependencies returns which tasks wait for others because of results in the workspaces that they get from the run.
 func bindingDependencies(pr *v1.PipelineRun, spec *v1.PipelineSpec) []dag.Dependency {
-	used := withResults(pr.Spec.Workspaces)
+	used := withResults(pr)
 	if len(used) == 0 {
 		return nil
 	}

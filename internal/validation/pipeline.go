@@ -40,8 +40,8 @@ func ReportPipeline(r *Report, p *v1.Pipeline) {
 	validatePipelineSpec(&p.Spec, field.NewPath("spec"), newScope(r.ofTemplate()))
 }
 
-// PipelineSpec checks a pipeline that is to be run. Some errors have an Origin. Fields that the controller does not act on yet
-// are errors, too. Cycles are not looked for here: the graph package finds them.
+// PipelineSpec checks a pipeline that is to be run. Some errors have an Origin. Cycles are not looked for here: the graph package
+// finds them.
 func PipelineSpec(s *v1.PipelineSpec, path *field.Path) field.ErrorList {
 	return Errors(func(r *Report) {
 		r.starting = true
@@ -52,11 +52,11 @@ func PipelineSpec(s *v1.PipelineSpec, path *field.Path) field.ErrorList {
 // reportPipelineSpec reports what PipelineSpec returns, and warnings.
 func reportPipelineSpec(r *Report, s *v1.PipelineSpec, path *field.Path) {
 	validatePipelineSpec(s, path, newScope(r.ofTemplate()))
-	reportUnsupportedInPipeline(r, s, path)
 }
 
 func validatePipelineSpec(s *v1.PipelineSpec, path *field.Path, outer scope) {
 	in := newPipelineScope(s, outer)
+	in.addNested(s)
 	validateParamSpecs(in.Report, s.Params, path.Child("params"))
 	validatePipelineWorkspaces(in.Report, s, path.Child("workspaces"))
 	reportWithoutTasks(in.Report, s, path)
@@ -134,8 +134,11 @@ type pipelineScope struct {
 	// tasks of both lists by name, and the names of each list.
 	tasks        map[string]*v1.PipelineTask
 	dag, finally *nameSet
-	// known are the specs of Tasks that the pipeline refers to, by the names of its tasks; nil where none is known.
+	// known are the specs of Tasks that the pipeline refers to, and what is known of other pipelines, by the names of its tasks;
+	// nil where none is known.
 	known map[string]*v1.TaskSpec
+	// nested are the pipelines that are embedded in its tasks; nil if they would be nested too deeply.
+	nested nestedSpecs
 	// declared are what the tasks declare, of those that were asked for.
 	declared map[*v1.TaskSpec]*declarations
 	// optional are the workspaces that a run need not bind.
@@ -165,20 +168,25 @@ func newPipelineScope(s *v1.PipelineSpec, outer scope) pipelineScope {
 	return in
 }
 
+// knownLater is the name that stands for one with variables.
+const knownLater = "known-when-it-runs"
+
 func (p pipelineScope) validateTask(path *field.Path, t *v1.PipelineTask) {
 	p.task = t
-	if t.PipelineRef == nil && t.PipelineSpec == nil {
-		p.Add(checkOneOf(path, "taskRef", "taskSpec", t.TaskRef != nil, t.TaskSpec != nil)...)
-	}
+	forms := checkForms(path, t)
+	p.Add(forms...)
 	switch {
+	case t.Nested() && len(forms) > 0:
 	case t.Custom():
 		p.validateCustom(path, t)
 	case t.TaskRef != nil:
 		ref := *t.TaskRef
 		if variables.HasReference(ref.Name) {
-			ref.Name = "known-when-it-runs"
+			ref.Name = knownLater
 		}
 		validateTaskRef(p.Report, &ref, path.Child("taskRef"))
+	case t.Nested():
+		p.validateNested(path, t)
 	}
 	validateGiven(p.Report, t.Params, path.Child("params"))
 	validateMatrix(p.Report, t, path.Child("matrix"))

@@ -17,8 +17,7 @@ func PipelineRun(r *v1.PipelineRun) field.ErrorList {
 	})
 }
 
-// ReportPipelineRun checks the run alone, with its embedded pipeline. Fields that the controller does not support yet are
-// errors too.
+// ReportPipelineRun checks the run alone, with its embedded pipeline.
 func ReportPipelineRun(report *Report, r *v1.PipelineRun) {
 	report.ofTemplate()
 	path := field.NewPath("spec")
@@ -43,9 +42,6 @@ func ReportPipelineRun(report *Report, r *v1.PipelineRun) {
 	report.Add(validateTimeouts(spec.Timeouts, path.Child("timeouts"))...)
 	report.Add(checkFinal(path.Child("status"), string(spec.Status), v1.PipelineRunSpecStatuses())...)
 	report.Add(checkManagedBy(path.Child("managedBy"), spec.ManagedBy)...)
-	if spec.PipelineSpec != nil {
-		reportUnsupportedInPipeline(report, spec.PipelineSpec, path.Child("pipelineSpec"))
-	}
 }
 
 func validateTaskRunSpecs(r *Report, s *v1.PipelineRunSpec, path *field.Path) {
@@ -68,12 +64,14 @@ func validateTaskRunSpecs(r *Report, s *v1.PipelineRunSpec, path *field.Path) {
 				r.Add(field.Invalid(name, shown(t.PipelineTaskName), problem))
 			}
 		}
+		task, _ := tasks.get(t.PipelineTaskName)
+		r.Add(NestedOverride(path, task, t)...)
 		r.Add(checkServiceAccount(path.Child("serviceAccountName"), t.ServiceAccountName)...)
 		validatePodTemplate(r, t.PodTemplate, path.Child("podTemplate"))
 		r.Add(checkTimeout(path.Child("timeout"), t.Timeout)...)
 		o := overrides{t.ComputeResources, t.StepSpecs, t.SidecarSpecs}
 		// The names of a task's containers are gathered for one entry only, or the work would grow with the product of both.
-		if task, _ := tasks.get(t.PipelineTaskName); task != nil && task.Embedded() != nil && len(twice) == 0 {
+		if task != nil && task.Embedded() != nil && len(twice) == 0 {
 			o.validate(r, path, stepNames(task.TaskSpec.Steps), sidecarNames(task.TaskSpec.Sidecars))
 			continue
 		}

@@ -11,9 +11,9 @@ import (
 
 // InlineSpecs are the kinds in which a Task or Pipeline is not to be written out: disable-inline-spec of feature-flags.
 type InlineSpecs struct {
-	// Pipeline is about taskSpec of the tasks of a pipeline, also of one that is written out in a PipelineRun.
+	// Pipeline is about taskSpec and pipelineSpec of the tasks of a pipeline, also of one that is written out in a PipelineRun.
 	Pipeline bool
-	// PipelineRun is about pipelineSpec of a PipelineRun.
+	// PipelineRun is about pipelineSpec of a PipelineRun, also of one that another PipelineRun makes for a task.
 	PipelineRun bool
 	// TaskRun is about taskSpec of a TaskRun, also of one that a PipelineRun makes for a task that is written out.
 	TaskRun bool
@@ -63,11 +63,17 @@ func PipelineSpecPolicy(s *v1.PipelineSpec, path *field.Path, l Limits) field.Er
 	var errs field.ErrorList
 	for _, list := range taskLists(s) {
 		for i := range list.tasks {
-			if list.tasks[i].TaskSpec != nil {
-				errs = append(errs, field.Forbidden(path.Child(list.field).Index(i).Child("taskSpec"),
+			switch at := path.Child(list.field).Index(i); {
+			case list.tasks[i].TaskSpec != nil:
+				errs = append(errs, field.Forbidden(at.Child("taskSpec"),
 					"the installation does not allow it in a pipeline ("+inlineSetting+"); refer to a Task with taskRef"))
-				break
+			case list.tasks[i].PipelineSpec != nil:
+				errs = append(errs, field.Forbidden(at.Child("pipelineSpec"),
+					"the installation does not allow it in a pipeline ("+inlineSetting+"); refer to a Pipeline with pipelineRef"))
+			default:
+				continue
 			}
+			break
 		}
 	}
 	return errs

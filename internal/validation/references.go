@@ -39,6 +39,8 @@ type scope struct {
 	strict bool
 	// typed is true where the types of the params that the spec declares are checked.
 	typed bool
+	// depth is how many pipelines the spec is within.
+	depth int
 	// pipeline is what a task that is written out in a pipeline sees of it; nil for every other task.
 	pipeline *pipelineScope
 }
@@ -58,7 +60,7 @@ func (s scope) inner() scope {
 	return scope{
 		Report: s.Report, params: newNames(s.params), results: newNames[struct{}](nil), workspaces: newNames(s.workspaces),
 		volumes: s.volumes, volumesClosed: s.volumesClosed, steps: newStepIndex(nil), step: noStep,
-		open: s.open, pipeline: s.pipeline,
+		open: s.open, depth: s.depth, pipeline: s.pipeline,
 	}
 }
 

@@ -228,6 +228,9 @@ func (p pipelineScope) declaredResult(t *v1.PipelineTask, ref variables.ResultRe
 	if !ok {
 		return nil, results.unknown("result of task "+shown(ref.Task), ref.Result)
 	}
+	if t.Nested() && declared.Type == "" {
+		return nil, "" // its type is that of its value
+	}
 	return declared, ""
 }
 

@@ -34,7 +34,7 @@ func (s scope) stepsProblem(r variables.Reference, place use) problem {
 const (
 	stepResultTooEarly = "the result of a step is known only when a later step starts: it can be used in command, args, " +
 		"script, env, params and when of steps"
-	artifactsProblem = "artifacts are " + notSupported
+	artifactsProblem = "artifacts are not supported yet; leave it out"
 )
 
 // stepResultProblem returns what is wrong with using a result of an earlier step, or "".

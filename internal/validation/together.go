@@ -22,9 +22,9 @@ type Together struct {
 	Path *field.Path
 	// Run is the run of the pipeline; nil for a pipeline alone.
 	Run *v1.PipelineRun
-	// Tasks are the specs of Tasks that the pipeline refers to, with their defaults, by the names of the pipeline's tasks.
-	// A task without an entry is not checked. Tasks that refer to the same Task have the same pointer here, or the work
-	// grows with the product of both.
+	// Tasks are the specs of Tasks that the pipeline refers to, with their defaults, by the names of the pipeline's tasks, and
+	// for Pipelines that it refers to what PipelineAsTask returns. A task without an entry is not checked. Tasks that refer to
+	// the same Task have the same pointer here, or the work grows with the product of both.
 	Tasks map[string]*v1.TaskSpec
 	// Starting says that the pipeline is about to start; see addParam.
 	Starting bool

@@ -87,6 +87,10 @@ func VisitPipelineTaskInputs(t *v1.PipelineTask, path *field.Path, v ValueVisito
 		visitString(path.Child("taskRef", "name"), v, &t.TaskRef.Name)
 		visitParams(path.Child("taskRef", "params"), v, t.TaskRef.Params)
 	}
+	if t.PipelineRef != nil {
+		visitString(path.Child("pipelineRef", "name"), v, &t.PipelineRef.Name)
+		visitParams(path.Child("pipelineRef", "params"), v, t.PipelineRef.Params)
+	}
 	onError := string(t.OnError)
 	visitString(path.Child("onError"), v, &onError)
 	if onError != string(t.OnError) {

@@ -58,6 +58,11 @@ func PassedOn(task *v1.PipelineTask, vars Variables, tasks Tasks) (*v1.PipelineT
 		ref.Params = slices.Clone(ref.Params)
 		out.TaskRef = &ref
 	}
+	if task.PipelineRef != nil {
+		ref := *task.PipelineRef
+		ref.Params = slices.Clone(ref.Params)
+		out.PipelineRef = &ref
+	}
 	if task.Matrix != nil {
 		out.Matrix = &v1.Matrix{Params: slices.Clone(task.Matrix.Params), Include: slices.Clone(task.Matrix.Include)}
 		for i := range out.Matrix.Include {

@@ -115,21 +115,3 @@ func TestReasonsOfPipelineRunsAreDocumented(t *testing.T) {
 		}
 	}
 }
-
-// TestFieldsThatAreNotActedOn: validation must refuse the fields that a page lists as not acted on yet.
-func TestFieldsThatAreNotActedOn(t *testing.T) {
-	const start = "\nNot acted on yet, and refused by name: "
-	refused := read(t, root+"/internal/validation/unsupported.go")
-	for _, page := range []string{"pipeline.md", "pipelinerun.md"} {
-		_, paragraph, ok := strings.Cut(read(t, pagesOfFields+page), start)
-		if !ok {
-			continue // no such field
-		}
-		paragraph, _, _ = strings.Cut(paragraph, "\n\n")
-		for _, name := range quoted(paragraph) {
-			if !strings.Contains(refused, `"`+name+`"`) {
-				t.Errorf("%s says that %s is not acted on yet, but unsupported.go does not refuse it; remove it from that paragraph", page, name)
-			}
-		}
-	}
-}

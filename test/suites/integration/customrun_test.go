@@ -139,39 +139,6 @@ func cancelRun(t *testing.T, namespace, name string) {
 	}
 }
 
-// TestUnrecordedCustomRun: a controller that is killed between the creation of a CustomRun and the status that records it does not
-// create another.
-func TestUnrecordedCustomRun(t *testing.T) {
-	namespace := newPlace(t)
-	t.Run("Before", func(t *testing.T) {
-		r := newRelay(t)
-		r.let(func(c call, _ int) trouble {
-			if c.verb == "patch" && c.resource == "pipelineruns/status" {
-				return hungUp
-			}
-			return none
-		})
-		supervise(t, r)
-		create(t, running(namespace, "run", customtask.Task("make", customtask.Wait)))
-		customRuns(t, namespace, 1)
-	})
-	before := customRuns(t, namespace, 1)[0]
-	supervise(t, newRelay(t))
-	eventually(t, func(ctx context.Context) error {
-		pr := &v1.PipelineRun{}
-		if err := shared.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "run"}, pr); err != nil {
-			return err
-		}
-		if len(pr.Status.ChildReferences) != 1 || pr.Status.ChildReferences[0].Name != before.Name {
-			return fmt.Errorf("the status has %+v", pr.Status.ChildReferences)
-		}
-		return nil
-	})
-	if after := customRuns(t, namespace, 1)[0]; after.UID != before.UID {
-		t.Errorf("the CustomRun was created again")
-	}
-}
-
 // TestForeignStatuses: statuses of CustomRuns that Tekton's CRD admits are admitted here, and none of them stops the controller.
 func TestForeignStatuses(t *testing.T) {
 	supervise(t, newRelay(t))

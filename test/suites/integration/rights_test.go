@@ -97,7 +97,7 @@ func TestRefusedToTheController(t *testing.T) {
 		"PATCH " + core + "/pods/p/status", "POST " + core + "/pods/p/eviction", "PUT " + core + "/pods/p",
 		// Objects that users write.
 		"POST " + ours + "/tasks", "PATCH " + ours + "/tasks/t", "DELETE " + ours + "/tasks/t", "POST " + ours + "/pipelines",
-		"POST " + ours + "/pipelineruns", "PUT " + ours + "/pipelineruns/p", "DELETE " + ours + "/pipelineruns/p",
+		"PUT " + ours + "/pipelineruns/p", "DELETE " + ours + "/pipelineruns/p",
 		"PUT " + ours + "/taskruns/t", "DELETE " + ours + "/taskruns/t", "DELETE " + ours + "/taskruns", "PUT " + ours + "/taskruns/t/status",
 		// More permissions.
 		"POST " + rbac + "/clusterroles", "POST " + rbac + "/clusterrolebindings", "POST " + rbac + "/namespaces/" + namespace + "/roles",

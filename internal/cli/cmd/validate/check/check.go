@@ -134,15 +134,6 @@ func (o *Object) all(errs field.ErrorList) []Finding {
 	return findings
 }
 
-// later returns the findings for errors that only a run would report.
-func (o *Object) later(errs field.ErrorList) []Finding {
-	findings := o.all(errs)
-	for i := range findings {
-		findings[i].Severity, findings[i].Hint = Warning, "the object can be stored, but every run of it fails"
-	}
-	return findings
-}
-
 // checkNames warns if a later object with the same name replaces an earlier one.
 func (s *Set) checkNames() []Finding {
 	var findings []Finding
@@ -166,8 +157,7 @@ func (s *Set) checkNames() []Finding {
 func (s *Set) checkTogether(o *Object, errs field.ErrorList) []Finding {
 	switch value := o.Value.(type) {
 	case *v1.Pipeline:
-		return append(s.checkPipeline(pipelineIn{o, &value.Spec, field.NewPath("spec"), nil}),
-			o.later(validation.UnsupportedInPipeline(&value.Spec, field.NewPath("spec")))...)
+		return append(s.checkPipeline(pipelineIn{o, &value.Spec, field.NewPath("spec"), nil}), s.checkWithinItself(o, value)...)
 	case *v1.PipelineRun:
 		return s.checkPipelineRun(o, value, errs)
 	case *v1.TaskRun:
