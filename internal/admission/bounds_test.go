@@ -104,6 +104,12 @@ func TestDecodedSizeIsBounded(t *testing.T) {
 			object:  list(`{"spec":{"pipelineSpec":{"tasks":[{"taskSpec":{"steps":[`, `{}`, `]}}]}}}`),
 			refused: true,
 		},
+		"NestedPipeline": {
+			reason:  "in a pipeline within a pipeline, which the rules decode",
+			kind:    v1.KindPipeline,
+			object:  list(`{"spec":{"tasks":[{"pipelineSpec":{"tasks":[{"pipelineSpec":{"tasks":[`, `{}`, `]}}]}}]}}`),
+			refused: true,
+		},
 		"Pointers": {
 			reason:  "behind pointers",
 			kind:    v1.KindPipeline,

@@ -48,6 +48,11 @@ func TestUnknownFields(t *testing.T) {
 			object:  `{"spec":{"steps":[{"image":"i"}]},"spek":{}}`,
 			message: `spek: Forbidden: unknown field; did you mean "spec"?`,
 		},
+		"NestedPipeline": {
+			kind:    "Pipeline",
+			object:  `{"spec":{"tasks":[{"name":"a","pipelineSpec":{"tasks":[{"name":"b","taskReff":{"name":"t"}}]}}]}}`,
+			message: `spec.tasks[0].pipelineSpec.tasks[0].taskReff: Forbidden: unknown field; did you mean "taskRef"?`,
+		},
 		"NothingNear": {
 			kind:    "Task",
 			object:  `{"spec":{"steps":[{"image":"i"}],"inputs":null}}`,

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 
+	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/spelling"
 )
 
@@ -71,9 +72,18 @@ func (w *weight) addFields(t reflect.Type, known map[reflect.Type]*weight) {
 		case name == "":
 			w.addField(f.Name, weightOf(f.Type, known))
 		default:
-			w.addField(name, weightOf(f.Type, known))
+			w.addField(name, weightOf(decodedAs(t, f), known))
 		}
 	}
+}
+
+// decodedAs returns the type of the value of a field after all decoding. The rules decode the pipeline that is embedded in a task,
+// which the field keeps as raw JSON because a schema cannot contain itself.
+func decodedAs(of reflect.Type, f reflect.StructField) reflect.Type {
+	if of == reflect.TypeFor[v1.PipelineTask]() && f.Name == "PipelineSpec" {
+		return reflect.TypeFor[*v1.PipelineSpec]()
+	}
+	return f.Type
 }
 
 func (w *weight) addField(name string, of *weight) {
