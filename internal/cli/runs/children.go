@@ -24,12 +24,17 @@ type Child struct {
 	Started, Ended *metav1.Time
 	// Results are the sizes of its results in bytes, by name.
 	Results map[string]int
+	// Within is the PipelineRun with its own children; nil for another kind, and for one that is deleted.
+	Within *Snapshot
 }
 
 // State returns the state of the run.
 func (c *Child) State() State {
 	state := StateOf(c.Condition)
-	if state == Failed && c.Condition.Reason == v1beta1.CustomRunReasonCancelled {
+	switch {
+	case c.Within != nil:
+		return c.Within.Run.State()
+	case state == Failed && c.Condition.Reason == v1beta1.CustomRunReasonCancelled:
 		return Cancelled
 	}
 	return state
@@ -46,47 +51,98 @@ func (c *Child) Note() string {
 	return c.Kind + ", " + c.Condition.Reason
 }
 
-// readChildren reads the children of a PipelineRun that are no TaskRuns, in the order of its status.
-func readChildren(ctx context.Context, c *cluster.Cluster, r Run) ([]Child, error) {
+// readChildren reads the children of a PipelineRun that are no TaskRuns, in the order of its status. Of a child that is a PipelineRun
+// it reads the children, too, down to the limit of levels.
+func readChildren(ctx context.Context, c *cluster.Cluster, r Run, depth int) ([]Child, error) {
 	if r.PipelineRun == nil {
 		return nil, nil
 	}
-	var references []v1.ChildReference
-	for _, ref := range r.PipelineRun.Status.ChildReferences {
-		if ref.Kind == v1beta1.KindCustomRun {
-			references = append(references, ref)
-		}
-	}
-	if len(references) == 0 {
-		return nil, nil
-	}
-	var list v1beta1.CustomRunList
-	err := c.Client.List(ctx, &list, client.InNamespace(r.Namespace()), client.MatchingLabels{v1.LabelPipelineRun: r.Name()})
-	if err != nil && !meta.IsNoMatchError(err) {
-		return nil, fmt.Errorf("cannot list the CustomRuns of PipelineRun %q: %w", r.Name(), err)
-	}
-	byName := make(map[string]*v1beta1.CustomRun, len(list.Items))
-	for i := range list.Items {
-		byName[list.Items[i].Name] = &list.Items[i]
-	}
+	others := &others{cluster: c, run: r, depth: depth}
 	var children []Child
-	for _, ref := range references {
+	for _, ref := range r.PipelineRun.Status.ChildReferences {
 		child := Child{Kind: ref.Kind, Name: ref.Name, Task: ref.PipelineTaskName}
-		if run := byName[ref.Name]; run != nil {
-			child.fill(run)
+		var err error
+		switch ref.Kind {
+		case v1beta1.KindCustomRun:
+			err = others.custom(ctx, &child)
+		case v1.KindPipelineRun:
+			err = others.pipeline(ctx, &child)
+		default:
+			continue
+		}
+		if err != nil {
+			return nil, err
 		}
 		children = append(children, child)
 	}
 	return children, nil
 }
 
-// fill takes the status of a CustomRun.
-func (c *Child) fill(run *v1beta1.CustomRun) {
-	c.Condition, c.Started, c.Ended = run.Status.Condition(), run.Status.StartTime, run.Status.CompletionTime
-	c.Results = make(map[string]int, len(run.Status.Results))
-	for _, result := range run.Status.Results {
-		c.Results[result.Name] = len(result.Value)
+// others are the children of a run that are no TaskRuns. Each kind is listed once, when the first of it is needed.
+type others struct {
+	cluster   *cluster.Cluster
+	run       Run
+	depth     int
+	customs   map[string]*v1beta1.CustomRun
+	pipelines map[string]*v1.PipelineRun
+}
+
+// options select the children of the run.
+func (o *others) options() []client.ListOption {
+	return []client.ListOption{client.InNamespace(o.run.Namespace()), client.MatchingLabels{v1.LabelPipelineRun: o.run.Name()}}
+}
+
+// custom takes the status of a CustomRun.
+func (o *others) custom(ctx context.Context, child *Child) error {
+	if o.customs == nil {
+		var list v1beta1.CustomRunList
+		err := o.cluster.Client.List(ctx, &list, o.options()...)
+		if err != nil && !meta.IsNoMatchError(err) {
+			return fmt.Errorf("cannot list the CustomRuns of PipelineRun %q: %w", o.run.Name(), err)
+		}
+		o.customs = make(map[string]*v1beta1.CustomRun, len(list.Items))
+		for i := range list.Items {
+			o.customs[list.Items[i].Name] = &list.Items[i]
+		}
 	}
+	run := o.customs[child.Name]
+	if run == nil {
+		return nil
+	}
+	child.Condition, child.Started, child.Ended = run.Status.Condition(), run.Status.StartTime, run.Status.CompletionTime
+	child.Results = make(map[string]int, len(run.Status.Results))
+	for _, result := range run.Status.Results {
+		child.Results[result.Name] = len(result.Value)
+	}
+	return nil
+}
+
+// pipeline takes the status of a PipelineRun, and reads its children.
+func (o *others) pipeline(ctx context.Context, child *Child) error {
+	if o.pipelines == nil {
+		var list v1.PipelineRunList
+		if err := o.cluster.Client.List(ctx, &list, o.options()...); err != nil {
+			return fmt.Errorf("cannot list the PipelineRuns of PipelineRun %q: %w", o.run.Name(), err)
+		}
+		o.pipelines = make(map[string]*v1.PipelineRun, len(list.Items))
+		for i := range list.Items {
+			o.pipelines[list.Items[i].Name] = &list.Items[i]
+		}
+	}
+	run := o.pipelines[child.Name]
+	if run == nil {
+		return nil
+	}
+	child.Condition, child.Started, child.Ended = run.Status.Condition(), run.Status.StartTime, run.Status.CompletionTime
+	child.Results = make(map[string]int, len(run.Status.Results))
+	for _, result := range run.Status.Results {
+		for _, text := range result.Value.Texts() {
+			child.Results[result.Name] += len(text)
+		}
+	}
+	inner, err := read(ctx, o.cluster, OfPipeline(run), o.depth+1)
+	child.Within = &inner
+	return err
 }
 
 // Children returns the children of one pipeline task that are no TaskRuns.

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 )
@@ -103,11 +104,19 @@ func Each(ctx context.Context, c *cluster.Cluster, kind string, options []client
 
 func pageOf(ctx context.Context, c *cluster.Cluster, kind string, options []client.ListOption) ([]Run, string, error) {
 	var runs []Run
-	if kind == v1.KindTaskRun {
+	switch kind {
+	case v1.KindTaskRun:
 		var list v1.TaskRunList
 		err := c.Client.List(ctx, &list, options...)
 		for i := range list.Items {
 			runs = append(runs, OfTask(&list.Items[i]))
+		}
+		return runs, list.Continue, err
+	case v1beta1.KindCustomRun:
+		var list v1beta1.CustomRunList
+		err := c.Client.List(ctx, &list, options...)
+		for i := range list.Items {
+			runs = append(runs, OfCustom(&list.Items[i]))
 		}
 		return runs, list.Continue, err
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 )
 
@@ -57,6 +58,15 @@ func KindOf(text string) (string, bool) {
 	default:
 		return "", false
 	}
+}
+
+// ListedKind is KindOf for lists, which can also have CustomRuns.
+func ListedKind(text string) (string, bool) {
+	singular, _, _ := strings.Cut(strings.ToLower(text), ".")
+	if singular == "customrun" || singular == "customruns" {
+		return v1beta1.KindCustomRun, true
+	}
+	return KindOf(text)
 }
 
 func quote(text string) string { return `"` + text + `"` }

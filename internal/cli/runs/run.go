@@ -5,15 +5,18 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
 )
 
-// Run is a TaskRun or a PipelineRun. Exactly one is set.
+// Run is a TaskRun, a PipelineRun, or a CustomRun in a list. Exactly one is set.
 type Run struct {
 	TaskRun     *v1.TaskRun
 	PipelineRun *v1.PipelineRun
+	CustomRun   *v1beta1.CustomRun
 }
 
 // OfTask returns the Run of a TaskRun.
@@ -22,20 +25,39 @@ func OfTask(r *v1.TaskRun) Run { return Run{TaskRun: r} }
 // OfPipeline returns the Run of a PipelineRun.
 func OfPipeline(r *v1.PipelineRun) Run { return Run{PipelineRun: r} }
 
+// OfCustom returns the Run of a CustomRun.
+func OfCustom(r *v1beta1.CustomRun) Run { return Run{CustomRun: r} }
+
 // Object returns the object of the API.
 func (r Run) Object() client.Object {
-	if r.TaskRun != nil {
+	switch {
+	case r.TaskRun != nil:
 		return r.TaskRun
+	case r.CustomRun != nil:
+		return r.CustomRun
+	default:
+		return r.PipelineRun
 	}
-	return r.PipelineRun
 }
 
 // Kind of the object.
 func (r Run) Kind() string {
-	if r.TaskRun != nil {
+	switch {
+	case r.TaskRun != nil:
 		return v1.KindTaskRun
+	case r.CustomRun != nil:
+		return v1beta1.KindCustomRun
+	default:
+		return v1.KindPipelineRun
 	}
-	return v1.KindPipelineRun
+}
+
+// version returns the API version of the object.
+func (r Run) version() schema.GroupVersion {
+	if r.CustomRun != nil {
+		return v1beta1.GroupVersion
+	}
+	return v1.GroupVersion
 }
 
 // Name of the run.
@@ -49,10 +71,14 @@ func (r Run) FullName() FullName { return FullName{Kind: r.Kind(), Name: r.Name(
 
 // Condition returns the condition Succeeded; nil until a controller has written it.
 func (r Run) Condition() *metav1.Condition {
-	if r.TaskRun != nil {
+	switch {
+	case r.TaskRun != nil:
 		return r.TaskRun.Status.Condition()
+	case r.CustomRun != nil:
+		return r.CustomRun.Status.Condition()
+	default:
+		return r.PipelineRun.Status.Condition()
 	}
-	return r.PipelineRun.Status.Condition()
 }
 
 // Done reports whether the run has ended, with any outcome.
@@ -69,18 +95,26 @@ func (r Run) Succeeded() bool {
 
 // Started returns the start time of the run; nil before.
 func (r Run) Started() *metav1.Time {
-	if r.TaskRun != nil {
+	switch {
+	case r.TaskRun != nil:
 		return r.TaskRun.Status.StartTime
+	case r.CustomRun != nil:
+		return r.CustomRun.Status.StartTime
+	default:
+		return r.PipelineRun.Status.StartTime
 	}
-	return r.PipelineRun.Status.StartTime
 }
 
 // Ended returns the time of the outcome; nil before.
 func (r Run) Ended() *metav1.Time {
-	if r.TaskRun != nil {
+	switch {
+	case r.TaskRun != nil:
 		return r.TaskRun.Status.CompletionTime
+	case r.CustomRun != nil:
+		return r.CustomRun.Status.CompletionTime
+	default:
+		return r.PipelineRun.Status.CompletionTime
 	}
-	return r.PipelineRun.Status.CompletionTime
 }
 
 // Took returns the duration of the run until now or until its end; 0 before it started.
@@ -101,7 +135,7 @@ func Between(start, end *metav1.Time, now time.Time) time.Duration {
 // Typed returns the object with its apiVersion and kind, which a client removes when it decodes.
 func (r Run) Typed() client.Object {
 	object := r.Object()
-	object.GetObjectKind().SetGroupVersionKind(v1.GroupVersion.WithKind(r.Kind()))
+	object.GetObjectKind().SetGroupVersionKind(r.version().WithKind(r.Kind()))
 	object.SetManagedFields(nil)
 	return object
 }
@@ -112,6 +146,12 @@ func (r Run) Summary() Run {
 		s := r.TaskRun.Status
 		return OfTask(&v1.TaskRun{ObjectMeta: r.TaskRun.ObjectMeta, Status: v1.TaskRunStatus{
 			Conditions: s.Conditions, PodName: s.PodName, StartTime: s.StartTime, CompletionTime: s.CompletionTime,
+		}})
+	}
+	if r.CustomRun != nil {
+		s := r.CustomRun.Status
+		return OfCustom(&v1beta1.CustomRun{ObjectMeta: r.CustomRun.ObjectMeta, Status: v1beta1.CustomRunStatus{
+			Conditions: s.Conditions, StartTime: s.StartTime, CompletionTime: s.CompletionTime,
 		}})
 	}
 	s := r.PipelineRun.Status

@@ -11,6 +11,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
+	"github.com/sluice-ci/sluice/internal/validation"
 )
 
 // Snapshot is a run and its TaskRuns at one time.
@@ -20,7 +21,7 @@ type Snapshot struct {
 	// Tasks are the TaskRuns of a PipelineRun in the order of its status, and then those that are not in the status yet. For a
 	// TaskRun it is the run.
 	Tasks []*v1.TaskRun
-	// Others are the other children of a PipelineRun, in the order of its status.
+	// Others are the other children of a PipelineRun, in the order of its status: CustomRuns and PipelineRuns.
 	Others []Child
 }
 
@@ -81,8 +82,18 @@ func (s Snapshot) Failed() []*v1.TaskRun {
 	return failed
 }
 
-// Read reads the TaskRuns of a run.
+// maxDepth is how many levels of PipelineRuns within others are read. The controller permits no more.
+const maxDepth = validation.MaxNesting
+
+// Read reads the children of a run, and those of PipelineRuns among them.
 func Read(ctx context.Context, c *cluster.Cluster, r Run) (Snapshot, error) {
+	return read(ctx, c, r, 0)
+}
+
+func read(ctx context.Context, c *cluster.Cluster, r Run, depth int) (Snapshot, error) {
+	if depth > maxDepth {
+		return Snapshot{Run: r}, nil
+	}
 	if r.TaskRun != nil {
 		return Snapshot{Run: r, Tasks: []*v1.TaskRun{r.TaskRun}}, nil
 	}
@@ -96,7 +107,7 @@ func Read(ctx context.Context, c *cluster.Cluster, r Run) (Snapshot, error) {
 		tasks[list.Items[i].Name] = &list.Items[i]
 	}
 	s := newSnapshot(r, tasks)
-	s.Others, err = readChildren(ctx, c, r)
+	s.Others, err = readChildren(ctx, c, r, depth)
 	return s, err
 }
 

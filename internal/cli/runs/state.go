@@ -59,7 +59,12 @@ func (s State) Color() terminal.Color {
 }
 
 // State returns the state of the run, from its condition.
-func (r Run) State() State { return StateOf(r.Condition()) }
+func (r Run) State() State {
+	if r.CustomRun != nil {
+		return (&Child{Condition: r.Condition()}).State()
+	}
+	return StateOf(r.Condition())
+}
 
 // Reason returns the reason of the condition; empty without one.
 func (r Run) Reason() string {

@@ -38,9 +38,12 @@ type change struct {
 	err     error
 }
 
-// Watch calls each with the current run, and again when the run or one of its TaskRuns changes. It ends when the run and its
-// TaskRuns have ended, when each returns an error, or when ctx ends. It waits while the API server is unavailable. It fails if
-// the run is deleted.
+// look is the time after which Watch reads the CustomRuns and PipelineRuns of a run again, as long as one has not ended.
+const look = 2 * time.Second
+
+// Watch calls each with the current run, and again when the run or one of its TaskRuns changes, or may have changed. It ends when
+// the run and its TaskRuns have ended, when each returns an error, or when ctx ends. It waits while the API server is unavailable.
+// It fails if the run is deleted.
 func Watch(ctx context.Context, c *cluster.Cluster, r Run, each func(Snapshot) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -51,7 +54,8 @@ func Watch(ctx context.Context, c *cluster.Cluster, r Run, each func(Snapshot) e
 		children := []client.ListOption{client.InNamespace(r.Namespace()), client.MatchingLabels{v1.LabelPipelineRun: r.Name()}}
 		go watcher{c.Client, v1.KindTaskRun, children, false}.follow(ctx, changes)
 	}
-	tasks := map[string]*v1.TaskRun{}
+	tasks, ticker := map[string]*v1.TaskRun{}, time.NewTicker(look)
+	defer ticker.Stop()
 	for {
 		s, err := current(ctx, c, r, tasks)
 		if err != nil {
@@ -66,9 +70,14 @@ func Watch(ctx context.Context, c *cluster.Cluster, r Run, each func(Snapshot) e
 		if s.ended() {
 			return nil
 		}
+		var tick <-chan time.Time
+		if s.othersRun() {
+			tick = ticker.C
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-tick:
 		case seen := <-changes:
 			if r, err = apply(r, tasks, seen); err != nil {
 				return err
@@ -82,7 +91,7 @@ func Watch(ctx context.Context, c *cluster.Cluster, r Run, each func(Snapshot) e
 func current(ctx context.Context, c *cluster.Cluster, r Run, tasks map[string]*v1.TaskRun) (Snapshot, error) {
 	if r.PipelineRun == nil || !r.Done() {
 		s := newSnapshot(r, tasks)
-		others, err := readChildren(ctx, c, r)
+		others, err := readChildren(ctx, c, r, 0)
 		if err != nil && !passing(err) {
 			return Snapshot{}, err
 		}
@@ -122,7 +131,12 @@ func (s Snapshot) ended() bool {
 	if !s.Run.Done() {
 		return false
 	}
-	return !slices.ContainsFunc(s.Tasks, func(tr *v1.TaskRun) bool { return !tr.Status.Done() })
+	return !slices.ContainsFunc(s.Leaves(), func(leaf Leaf) bool { return !leaf.TaskRun.Status.Done() })
+}
+
+// othersRun reports whether a child has not ended that is not watched.
+func (s Snapshot) othersRun() bool {
+	return slices.ContainsFunc(s.Others, func(c Child) bool { return c.State() == Waiting || c.State() == Running })
 }
 
 // apply applies a change to tasks, and returns the new state of the run.

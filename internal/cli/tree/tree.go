@@ -19,7 +19,7 @@ type Node struct {
 	Took time.Duration
 	// Note has details: a reason, the number of an attempt, or an exit code.
 	Note string
-	// Children are the tasks of a run, or the steps of a task.
+	// Children are the tasks of a run or of a pipeline in it, or the steps of a task.
 	Children []Node
 }
 
@@ -93,6 +93,9 @@ func childNodes(children []runs.Child, now time.Time) []Node {
 		node := Node{Name: child.Task, State: child.State(), Took: child.Took(now), Note: child.Note()}
 		if len(children) > 1 {
 			node.Name = fmt.Sprintf("%s-%d", child.Task, i+1)
+		}
+		if child.Within != nil {
+			node.Children = Of(*child.Within, now).Children
 		}
 		nodes = append(nodes, node)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/logreader"
 	"github.com/sluice-ci/sluice/internal/cli/runs"
@@ -36,7 +37,7 @@ func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 		Aliases: []string{"why"},
 		Short:   "Show why a run failed, or why it waits, and what to do",
 		Long: `Shows why a run failed, or what it waits for: the meaning of the reason, the message of the controller, the last lines of
-the failed step, and what to do. For a PipelineRun it explains each failed TaskRun.`,
+the failed step, and what to do. For a PipelineRun it explains each failed TaskRun, and each failed pipeline in it.`,
 		Example: `  sluice explain build-x7k2p
   sluice explain taskrun/make -o json | jq -r '.fix[]'`,
 		Args:              cobra.ExactArgs(1),
@@ -69,24 +70,24 @@ func (o *Options) run(ctx context.Context) error {
 // WithLogs explains a run, with the last lines of each failed step. It leaves out a log that is unavailable.
 func WithLogs(ctx context.Context, c *cluster.Cluster, s runs.Snapshot) Explanation {
 	e := Explain(s, func(r runs.Run) string { return c.Typed(r.FullName().String(), r.Namespace()) })
-	reader := &logreader.Reader{Pods: c.Kube.CoreV1()}
-	add := func(e *Explanation, name string) {
-		tr := s.Find(name)
-		if tr == nil || e.Step == "" {
-			return
-		}
+	taskRuns := map[string]*v1.TaskRun{}
+	for _, leaf := range s.Leaves() {
+		taskRuns[runs.OfTask(leaf.TaskRun).FullName().String()] = leaf.TaskRun
+	}
+	addLogs(ctx, &logreader.Reader{Pods: c.Kube.CoreV1()}, &e, taskRuns)
+	return e
+}
+
+// addLogs adds the last lines of each failed step to an explanation and its causes.
+func addLogs(ctx context.Context, reader *logreader.Reader, e *Explanation, taskRuns map[string]*v1.TaskRun) {
+	if tr := taskRuns[e.Run]; tr != nil && e.Step != "" {
 		if lines, err := reader.Tail(ctx, tr, FailedStep(tr), tail); err == nil {
 			e.Log = lines
 		}
 	}
-	if s.Run.TaskRun != nil {
-		add(&e, s.Run.Name())
-	}
 	for i := range e.Causes {
-		_, name, _ := strings.Cut(e.Causes[i].Run, "/")
-		add(&e.Causes[i], name)
+		addLogs(ctx, reader, &e.Causes[i], taskRuns)
 	}
-	return e
 }
 
 // Print writes an explanation for users.

@@ -47,7 +47,7 @@ func Explain(s runs.Snapshot, typed func(runs.Run) string) Explanation {
 	}
 	for _, child := range s.Others {
 		if child.State() == runs.Failed {
-			e.Causes = append(e.Causes, explainChild(child, pr.Namespace))
+			e.Causes = append(e.Causes, explainChild(child, pr.Namespace, typed))
 		}
 	}
 	for _, skipped := range pr.Status.SkippedTasks {
@@ -75,8 +75,14 @@ func explainTask(tr *v1.TaskRun, task string, typed func(runs.Run) string) Expla
 	return e
 }
 
-// explainChild explains a failed child that is no TaskRun. Another controller has ended it, so only its message says why.
-func explainChild(child runs.Child, namespace string) Explanation {
+// explainChild explains a failed child that is no TaskRun. A PipelineRun is explained as any other. Another controller has ended a
+// CustomRun, so only its message says why.
+func explainChild(child runs.Child, namespace string, typed func(runs.Run) string) Explanation {
+	if child.Within != nil {
+		e := Explain(*child.Within, typed)
+		e.Task = child.Task
+		return e
+	}
 	return Explanation{
 		Run: runs.FullName{Kind: child.Kind, Name: child.Name}.String(), Task: child.Task, State: child.State(),
 		Reason: child.Condition.Reason, Message: child.Condition.Message,

@@ -28,9 +28,9 @@ type Options struct {
 	Source   cluster.Source
 	// Now returns the time for ages.
 	Now func() time.Time
-	// Kind is one of the kinds of runs; empty: both.
+	// Kind is one of the kinds of runs; empty: TaskRuns and PipelineRuns.
 	Kind string
-	// Children: list TaskRuns of PipelineRuns, too.
+	// Children: list TaskRuns and PipelineRuns of PipelineRuns, too.
 	Children bool
 	// Selector of labels; empty: all runs.
 	Selector string
@@ -44,29 +44,30 @@ type Options struct {
 func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 	o := &Options{Terminal: t, Source: source, Now: time.Now}
 	c := &cobra.Command{
-		Use:     "list [taskruns|pipelineruns]",
+		Use:     "list [taskruns|pipelineruns|customruns]",
 		Aliases: []string{"ls"},
 		Short:   "List runs, latest first",
-		Long: "Lists PipelineRuns, and TaskRuns that do not belong to one, latest first.\n\n" +
-			"With --children, or if you give the kind, it also lists TaskRuns of PipelineRuns.",
+		Long: "Lists PipelineRuns, and TaskRuns, that do not belong to another PipelineRun, latest first.\n\n" +
+			"With --children, or if you give the kind, it also lists those that do. CustomRuns are listed only if you give the kind.",
 		Example: `  sluice list                          # the runs of this namespace
   sluice list -A --limit 20            # the last 20 of the cluster
   sluice list taskruns -l tekton.dev/pipelineRun=build-x7k2p
+  sluice list customruns               # the runs of custom tasks
   sluice list -o json | jq -r '.items[].metadata.name'`,
 		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: cobra.FixedCompletions([]string{"taskruns", "pipelineruns"}, cobra.ShellCompDirectiveNoFileComp),
+		ValidArgsFunction: cobra.FixedCompletions([]string{"taskruns", "pipelineruns", "customruns"}, cobra.ShellCompDirectiveNoFileComp),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 1 {
-				kind, ok := runs.KindOf(args[0])
+				kind, ok := runs.ListedKind(args[0])
 				if !ok {
-					return clierror.Usage(c.CommandPath(), "%q is not a kind of run: taskruns or pipelineruns", args[0])
+					return clierror.Usage(c.CommandPath(), "%q is not a kind of run: taskruns, pipelineruns or customruns", args[0])
 				}
 				o.Kind = kind
 			}
 			return o.Run(c.Context())
 		},
 	}
-	c.Flags().BoolVar(&o.Children, "children", false, "list TaskRuns of PipelineRuns, too")
+	c.Flags().BoolVar(&o.Children, "children", false, "list TaskRuns and PipelineRuns of PipelineRuns, too")
 	c.Flags().StringVarP(&o.Selector, "selector", "l", "", "select runs by labels, in the syntax of kubectl")
 	c.Flags().IntVar(&o.Limit, "limit", 0, "maximum number of runs (default: all)")
 	o.Output.Register(c)

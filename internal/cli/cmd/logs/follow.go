@@ -40,15 +40,14 @@ func NewFollower(c *cluster.Cluster, selection Selection, p *Printer) *Follower 
 
 // See takes the present state of the run, and follows the logs of new TaskRuns.
 func (f *Follower) See(ctx context.Context, s runs.Snapshot) {
-	for _, tr := range s.Tasks {
-		if board, ok := f.boards[tr.Name]; ok {
-			board.Set(tr)
+	for _, leaf := range s.Leaves() {
+		if board, ok := f.boards[leaf.TaskRun.Name]; ok {
+			board.Set(leaf.TaskRun)
 			continue
 		}
-		if f.selection.Task != "" && !wanted(s, tr, f.selection.Task) {
-			continue
+		if leaf.Matches(f.selection.Task) {
+			f.start(ctx, leaf.Name, leaf.TaskRun)
 		}
-		f.start(ctx, s.Task(tr), tr)
 	}
 }
 

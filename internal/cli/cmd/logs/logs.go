@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/logreader"
@@ -44,8 +43,8 @@ func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 		Short:   "Print the logs of a run's steps, or follow them",
 		Long: `Prints the logs of a run's steps in order, with all attempts. With -f it prints them while they are written, until the run ends.
 
-Each line begins with its step, in a PipelineRun with [task › step]. With --step on a TaskRun lines have no prefix, so the
-output is exactly what the step printed.`,
+Each line begins with its step, in a PipelineRun with [task › step], and in a pipeline within it with [task › task › step]. With
+--step on a TaskRun lines have no prefix, so the output is exactly what the step printed.`,
 		Example: `  sluice logs build-x7k2p -f
   sluice logs build-x7k2p --task test --timestamps
   sluice logs build-x7k2p --failed            # only what failed
@@ -94,17 +93,17 @@ func complete(c *cobra.Command, source cluster.Source) {
 
 func taskNames(s runs.Snapshot) []string {
 	var names []string
-	for _, tr := range s.Tasks {
-		names = append(names, s.Task(tr))
+	for _, leaf := range s.Leaves() {
+		names = append(names, leaf.Name)
 	}
 	return names
 }
 
 func stepNames(s runs.Snapshot) []string {
 	var names []string
-	for _, tr := range s.Tasks {
-		for i := range tr.Status.Steps {
-			names = append(names, tr.Status.Steps[i].Name)
+	for _, leaf := range s.Leaves() {
+		for i := range leaf.TaskRun.Status.Steps {
+			names = append(names, leaf.TaskRun.Status.Steps[i].Name)
 		}
 	}
 	return names
@@ -134,7 +133,8 @@ func (o *Options) check(s runs.Snapshot) error {
 	if o.Task != "" && s.Run.TaskRun != nil {
 		return clierror.New("--task is for PipelineRuns, and "+s.Run.FullName().String()+" is a TaskRun", "--step NAME selects one of its steps")
 	}
-	if s.Run.PipelineRun == nil || o.Task == "" || s.Find(o.Task) != nil {
+	known := func(leaf runs.Leaf) bool { return leaf.Matches(o.Task) }
+	if s.Run.PipelineRun == nil || o.Task == "" || slices.ContainsFunc(s.Leaves(), known) {
 		return nil
 	}
 	if !s.Run.Done() && o.Follow {
@@ -148,11 +148,11 @@ func (o *Options) print(ctx context.Context, c *cluster.Cluster, s runs.Snapshot
 		Pods: c.Kube.CoreV1(), Selection: logreader.Selection{Step: o.Step, Failed: o.Failed},
 		Emit: printer.Print, Gone: func(message string) { o.Terminal.Notef("%s", message) },
 	}
-	for _, tr := range s.Tasks {
-		if o.Task != "" && !wanted(s, tr, o.Task) {
+	for _, leaf := range s.Leaves() {
+		if !leaf.Matches(o.Task) {
 			continue
 		}
-		if err := reader.Print(ctx, s.Task(tr), tr); err != nil {
+		if err := reader.Print(ctx, leaf.Name, leaf.TaskRun); err != nil {
 			return err
 		}
 	}
@@ -163,8 +163,4 @@ func (o *Options) print(ctx context.Context, c *cluster.Cluster, s runs.Snapshot
 		}
 	}
 	return nil
-}
-
-func wanted(s runs.Snapshot, tr *v1.TaskRun, task string) bool {
-	return tr.Name == task || s.Task(tr) == task || tr.Labels[v1.LabelPipelineTask] == task
 }

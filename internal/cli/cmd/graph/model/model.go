@@ -83,13 +83,19 @@ func OfPipeline(title string, spec *v1.PipelineSpec) Graph {
 	return g
 }
 
-// noteOf returns the name of the Task of a pipeline task, if it differs, or the kind of a custom task.
+// noteOf returns the name of the Task of a pipeline task, if it differs, or the kind of a custom task or of a pipeline.
 func noteOf(task *v1.PipelineTask) string {
 	switch {
 	case task.TaskRef.Custom():
 		return task.TaskRef.Kind
 	case task.TaskSpec.Custom():
 		return task.TaskSpec.Kind
+	case task.PipelineSpec != nil:
+		return v1.KindPipeline
+	case task.PipelineRef != nil && task.PipelineRef.Resolver != "":
+		return v1.KindPipeline + " by " + task.PipelineRef.Resolver
+	case task.PipelineRef != nil:
+		return v1.KindPipeline + " " + task.PipelineRef.Name
 	case task.TaskRef != nil && task.TaskRef.Resolver != "":
 		return "by " + task.TaskRef.Resolver
 	case task.TaskRef != nil && task.TaskRef.Name != task.Name:

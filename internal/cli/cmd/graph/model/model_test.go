@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/graph/model"
@@ -44,6 +45,19 @@ func TestOfPipeline(t *testing.T) {
 		},
 	}
 	if diff := cmp.Diff(want, model.OfPipeline("Pipeline/p", pipeline())); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestNotesOfNestedPipelines: a task that is a pipeline says so.
+func TestNotesOfNestedPipelines(t *testing.T) {
+	g := model.OfPipeline("Pipeline/p", &v1.PipelineSpec{Tasks: []v1.PipelineTask{
+		{Name: "a", PipelineRef: &v1.PipelineRef{Name: "other"}},
+		{Name: "b", PipelineRef: &v1.PipelineRef{ResolverRef: v1.ResolverRef{Resolver: "git"}}},
+		{Name: "c", PipelineSpec: &runtime.RawExtension{}},
+	}})
+	want := []model.Node{{Name: "a", Note: "Pipeline other"}, {Name: "b", Note: "Pipeline by git"}, {Name: "c", Note: "Pipeline"}}
+	if diff := cmp.Diff(want, g.Nodes); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -96,7 +96,7 @@ function drawGraph(text) {
   for (const node of image.querySelectorAll("[data-task]")) {
     node.addEventListener("click", () => {
       const name = node.getAttribute("data-task");
-      const task = current.run.tasks.find((t) => t.name === name || t.name.startsWith(name + "-"));
+      const task = current.run.tasks.find((t) => t.taskRun && (t.name === name || t.name.startsWith(name + "-") || t.name.startsWith(name + " › ")));
       if (task) showLog(task.name, "");
       else if (current.run.kind === "TaskRun") showLog(current.run.tasks[0].name, name);
     });
@@ -111,7 +111,8 @@ function drawTask(task) {
   });
   const line = (state, name, note, seconds) => [stateOf(state), document.createTextNode(" "), name,
     element("span", { class: "note", text: " " + [spoken(seconds), note].filter(Boolean).join(" · ") })];
-  return element("li", {}, ...line(task.state, opens("", task.name), task.state === "failed" ? task.message : "", task.seconds),
+  const title = task.taskRun ? opens("", task.name) : document.createTextNode(task.name);
+  return element("li", {}, ...line(task.state, title, task.state === "failed" ? task.message : "", task.seconds),
     element("ul", {}, ...task.steps.map((s) => element("li", {}, ...line(s.state, opens(s.name, s.name), s.note, s.seconds)))));
 }
 

@@ -8,10 +8,12 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/graph/draw"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/graph/model"
@@ -36,10 +38,10 @@ type detail struct {
 	Results []resultview.Result `json:"results"`
 }
 
-// task is a TaskRun of the run, or the run itself.
+// task is a TaskRun or CustomRun of the run or of a PipelineRun within it, or the run itself.
 type task struct {
 	Name string `json:"name"`
-	// TaskRun is the name of the object.
+	// TaskRun is the name of the object; empty for a CustomRun, which has no log.
 	TaskRun string     `json:"taskRun"`
 	State   runs.State `json:"state"`
 	Message string     `json:"message"`
@@ -60,10 +62,11 @@ func (s *Server) detailOf(snapshot runs.Snapshot) detail {
 	if g, err := model.OfRun(snapshot, now); err == nil {
 		d.Graph = draw.Inline(g)
 	}
-	for _, tr := range snapshot.Tasks {
+	for _, leaf := range snapshot.Leaves() {
+		tr := leaf.TaskRun
 		r := runs.OfTask(tr)
 		t := task{
-			Name:    snapshot.Task(tr),
+			Name:    leaf.Name,
 			TaskRun: tr.Name,
 			State:   r.State(),
 			Message: r.Message(),
@@ -75,7 +78,29 @@ func (s *Server) detailOf(snapshot runs.Snapshot) detail {
 		}
 		d.Tasks = append(d.Tasks, t)
 	}
+	d.Tasks = append(d.Tasks, customTasks(snapshot, now)...)
 	return d
+}
+
+// customTasks returns the CustomRuns of a run, and of the PipelineRuns within it.
+func customTasks(snapshot runs.Snapshot, now time.Time) []task {
+	var all []task
+	for _, nested := range snapshot.All() {
+		for i := range nested.Snapshot.Others {
+			child := &nested.Snapshot.Others[i]
+			if child.Kind != v1beta1.KindCustomRun {
+				continue
+			}
+			t := task{
+				Name: nested.Path + nested.Snapshot.Label(i), State: child.State(), Seconds: child.Took(now).Seconds(), Steps: []step{},
+			}
+			if child.Condition != nil {
+				t.Message = child.Condition.Message
+			}
+			all = append(all, t)
+		}
+	}
+	return all
 }
 
 // read reads the run with the kind and the name of the path.
@@ -174,16 +199,17 @@ func (s *Server) logs(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
-	tr := snapshot.Find(r.URL.Query().Get("task"))
-	if tr == nil {
-		fail(w, fmt.Errorf("cannot find task %q: %w", r.URL.Query().Get("task"), errNone))
+	name, leaves := r.URL.Query().Get("task"), snapshot.Leaves()
+	i := slices.IndexFunc(leaves, func(leaf runs.Leaf) bool { return leaf.Matches(name) })
+	if i < 0 {
+		fail(w, fmt.Errorf("cannot find task %q: %w", name, errNone))
 		return
 	}
 	out, ok := newStream(w)
 	if !ok {
 		return
 	}
-	out.end(s.follow(r.Context(), out, snapshot.Task(tr), tr, r.URL.Query().Get("step")))
+	out.end(s.follow(r.Context(), out, leaves[i].Name, leaves[i].TaskRun, r.URL.Query().Get("step")))
 }
 
 // line is a line of a log.

@@ -75,7 +75,7 @@ type pipelineIn struct {
 	run    *v1.PipelineRun
 }
 
-// checkPipeline checks a pipeline against the Tasks that it refers to.
+// checkPipeline checks a pipeline against the Tasks and Pipelines that it refers to.
 func (s *Set) checkPipeline(p pipelineIn) []Finding {
 	findings := checkGraph(p.object, p.spec, p.path)
 	together := validation.Together{Spec: p.spec, Path: p.path, Run: p.run, Tasks: map[string]*v1.TaskSpec{}}
@@ -85,11 +85,16 @@ func (s *Set) checkPipeline(p pipelineIn) []Finding {
 		tasks []v1.PipelineTask
 	}{{"tasks", p.spec.Tasks}, {"finally", p.spec.Finally}} {
 		for i := range list.tasks {
-			task := &list.tasks[i]
+			task, at := &list.tasks[i], p.path.Child(list.field).Index(i)
+			if task.Nested() && task.TaskRef == nil && task.TaskSpec == nil {
+				spec, found := s.checkNested(p, task, at)
+				together.Tasks[task.Name] = spec
+				findings = append(findings, found...)
+				continue
+			}
 			if task.TaskRef == nil || task.Custom() {
 				continue
 			}
-			at := p.path.Child(list.field).Index(i)
 			known, unusable := s.taskOf(p.object, task.TaskRef, at.Child("taskRef").String())
 			findings = append(findings, unusable...)
 			if known == nil {
