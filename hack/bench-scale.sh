@@ -2,7 +2,7 @@
 # Measures the resources that the controller needs for many tasks, on the API server of the current kubeconfig. It needs no
 # node: test/load/scale simulates one.
 #
-# usage: hack/bench-scale.sh [-only wide|many|chain|queue]      see go doc ./test/load/scale
+# usage: hack/bench-scale.sh [-only wide|many|chain|custom|nested|queue]      see go doc ./test/load/scale
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"
@@ -10,7 +10,7 @@ cd "$root"
 
 "$KUBECTL" apply --server-side -f config/core/namespace.yaml >/dev/null
 "$KUBECTL" apply --server-side -k config/crd >/dev/null
-established taskruns.tekton.dev pipelineruns.tekton.dev
+established taskruns.tekton.dev pipelineruns.tekton.dev customruns.tekton.dev
 go build -o bin/controller ./cmd/controller
 go build -o bin/scale ./test/load/scale
 exec bin/scale -controller bin/controller "$@"

@@ -1,7 +1,7 @@
 // Scale measures what the controller needs for many tasks: one PipelineRun of a thousand tasks, two hundred PipelineRuns of
-// ten tasks each at once, a chain, and five thousand TaskRuns that wait for the controller when it starts. The API server has
-// no node. This program plays the node: it starts each pod and ends it immediately, so that it measures only the controller
-// and the API server. It prints a table and one line of JSON.
+// ten tasks each at once, a chain, 200 custom tasks and 50 nested pipelines in one PipelineRun, and five thousand TaskRuns that
+// wait for the controller when it starts. The API server has no node. This program plays the node: it starts each pod and ends it
+// immediately, so that it measures only the controller and the API server. It prints a table and one line of JSON.
 //
 // usage: scale -controller BINARY [-only NAME]
 //
@@ -29,6 +29,7 @@ import (
 	"github.com/sluice-ci/sluice/test/load/scale/load"
 	"github.com/sluice-ci/sluice/test/load/scale/meter"
 	"github.com/sluice-ci/sluice/test/load/scale/node"
+	"github.com/sluice-ci/sluice/test/testutil/customtask"
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
@@ -55,8 +56,18 @@ func scenarios() []scenario {
 		{name: "wide", runs: 1, tasks: 1000, shape: load.Wide},
 		{name: "many", runs: 200, tasks: 10, shape: load.Wide},
 		{name: "chain", runs: 1, tasks: 200, shape: load.Chain},
+		{name: "custom", runs: 1, tasks: 200, shape: load.Custom},
+		{name: "nested", runs: 1, tasks: 50, shape: load.Nested},
 		{name: "queue", runs: 4950, tasks: 1, guests: 50},
 	}
+}
+
+// pods returns the number of pods that the scenario needs.
+func (s scenario) pods() int64 {
+	if s.shape == load.Custom {
+		return 0
+	}
+	return int64(s.runs*s.tasks + s.guests)
 }
 
 // row holds the measurements of a scenario.
@@ -80,7 +91,7 @@ func main() {
 
 func scale() error {
 	binary := flag.String("controller", "", "the controller's binary (required)")
-	only := flag.String("only", "", "the scenario to run: wide, many, chain or queue (default: all)")
+	only := flag.String("only", "", "the scenario to run: wide, many, chain, custom, nested or queue (default: all)")
 	flag.Parse()
 	if *binary == "" {
 		return errors.New("cannot measure without -controller: give the controller's binary")
@@ -139,10 +150,13 @@ func play(ctx context.Context, cluster *kube.Cluster, controller *meter.Controll
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	player := node.New(cluster.Kube, load.Result, "a result of a few words", pods)
-	played := make(chan error, 2)
+	played := make(chan error, 3)
 	go func() { played <- player.Run(ctx, namespace) }()
 	if s.guests > 0 {
 		go func() { played <- player.Run(ctx, guestsOf(namespace)) }()
+	}
+	if s.shape == load.Custom {
+		go func() { played <- customtask.Serve(ctx, cluster.Client, namespace) }()
 	}
 	before, err := controller.Read()
 	if err != nil {
@@ -171,7 +185,7 @@ func play(ctx context.Context, cluster *kube.Cluster, controller *meter.Controll
 	if r.Wall = time.Since(start); err != nil {
 		return r, err
 	}
-	if want := int64(s.runs*s.tasks + s.guests); player.Played() != want {
+	if want := s.pods(); player.Played() != want {
 		return r, fmt.Errorf("%d pods were played for %d tasks", player.Played(), want)
 	}
 	if r.Reading, err = controller.Read(); err != nil {

@@ -3,15 +3,18 @@ package load
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/testutil/customtask"
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
@@ -27,19 +30,23 @@ const (
 	Wide Shape = "wide"
 	// Chain: each task uses the previous result.
 	Chain Shape = "chain"
+	// Custom: like Wide, with CustomRuns.
+	Custom Shape = "custom"
+	// Nested: like Wide, and each task is a pipeline of one task.
+	Nested Shape = "nested"
 )
 
 // Pipeline returns a pipeline with n tasks, at least two.
 func Pipeline(shape Shape, tasks int) *v1.PipelineSpec {
 	spec := &v1.PipelineSpec{Tasks: make([]v1.PipelineTask, tasks)}
 	for i := range spec.Tasks {
-		task := v1.PipelineTask{Name: fmt.Sprintf("t%d", i), TaskSpec: &v1.EmbeddedTask{TaskSpec: v1.TaskSpec{
-			Results: []v1.TaskResult{{Name: Result, Type: v1.TypeString}},
-			Steps:   []v1.Step{{Name: "s", Image: kube.StepImage, Script: "true"}},
-		}}}
+		task := taskOf(shape)
+		task.Name = fmt.Sprintf("t%d", i)
 		take := func(from int) {
-			task.TaskSpec.Params = []v1.ParamSpec{{Name: "p", Type: v1.TypeString}}
-			task.Params = []v1.Param{{Name: "p", Value: v1.StringValue(fmt.Sprintf("$(tasks.t%d.results.%s)", from, Result))}}
+			if task.TaskRef == nil && task.TaskSpec != nil {
+				task.TaskSpec.Params = []v1.ParamSpec{{Name: "p", Type: v1.TypeString}}
+			}
+			task.Params = append(task.Params, v1.Param{Name: "p", Value: v1.StringValue(fmt.Sprintf("$(tasks.t%d.results.%s)", from, Result))})
 		}
 		switch {
 		case i == 0:
@@ -56,6 +63,26 @@ func Pipeline(shape Shape, tasks int) *v1.PipelineSpec {
 	}
 	spec.Results = []v1.PipelineResult{{Name: Result, Value: v1.StringValue(fmt.Sprintf("$(tasks.t%d.results.%s)", tasks-1, Result))}}
 	return spec
+}
+
+// taskOf returns a task that produces the Result.
+func taskOf(shape Shape) v1.PipelineTask {
+	leaf := v1.PipelineTask{Name: "leaf", TaskSpec: &v1.EmbeddedTask{TaskSpec: v1.TaskSpec{
+		Results: []v1.TaskResult{{Name: Result, Type: v1.TypeString}},
+		Steps:   []v1.Step{{Name: "s", Image: kube.StepImage, Script: "true"}},
+	}}}
+	switch shape {
+	case Custom:
+		return customtask.Task("", customtask.Echo, v1.Param{Name: Result, Value: v1.StringValue("a result of a few words")})
+	case Nested:
+		raw, _ := json.Marshal(v1.PipelineSpec{ // it has only texts, which can always be encoded
+			Tasks:   []v1.PipelineTask{leaf},
+			Results: []v1.PipelineResult{{Name: Result, Value: v1.StringValue("$(tasks.leaf.results." + Result + ")")}},
+		})
+		return v1.PipelineTask{PipelineSpec: &runtime.RawExtension{Raw: raw}}
+	case Wide, Chain:
+	}
+	return leaf
 }
 
 // width is the number of runs that are created at the same time.
@@ -108,7 +135,7 @@ func await(ctx context.Context, w watch.Interface, runs int, failed <-chan error
 				return errors.New("the watch was closed before the runs ended")
 			}
 			pr, ok := event.Object.(*v1.PipelineRun)
-			if !ok || !pr.Status.Done() {
+			if !ok || !pr.Status.Done() || metav1.GetControllerOf(pr) != nil {
 				continue
 			}
 			if c := pr.Status.Condition(); c.Status != metav1.ConditionTrue || len(pr.Status.Results) != 1 {

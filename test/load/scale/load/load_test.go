@@ -18,8 +18,10 @@ func TestPipeline(t *testing.T) {
 		// waits are the numbers of tasks on which each task depends.
 		waits []int
 	}{
-		"Wide":  {reason: "one, then all, then one", shape: Wide, waits: []int{0, 1, 1, 3}},
-		"Chain": {reason: "one after another", shape: Chain, waits: []int{0, 1, 1, 1}},
+		"Wide":   {reason: "one, then all, then one", shape: Wide, waits: []int{0, 1, 1, 3}},
+		"Chain":  {reason: "one after another", shape: Chain, waits: []int{0, 1, 1, 1}},
+		"Custom": {reason: "as Wide", shape: Custom, waits: []int{0, 1, 1, 3}},
+		"Nested": {reason: "as Wide", shape: Nested, waits: []int{0, 1, 1, 3}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
