@@ -18,9 +18,9 @@ const pagesOfFields = root + "/docs/spec/v1/"
 // section is the section of a page that describes a type's fields.
 type section struct{ page, heading string }
 
-// sections are those of all types in a Task, a TaskRun or a StepAction.
+// sections are those of all types in a Task, a TaskRun, a StepAction or a CustomRun.
 func sections() map[reflect.Type]section {
-	const task, run, action = "task.md", "taskrun.md", "stepaction.md"
+	const task, run, action, custom = "task.md", "taskrun.md", "stepaction.md", "customrun.md"
 	return map[reflect.Type]section{
 		reflect.TypeFor[v1.Task]():                 {page: task, heading: "### The Task"},
 		reflect.TypeFor[v1.TaskSpec]():             {page: task, heading: "### The Task"},
@@ -59,6 +59,15 @@ func sections() map[reflect.Type]section {
 		reflect.TypeFor[v1.ArtifactValue]():        {page: run, heading: "## Status"},
 		reflect.TypeFor[v1beta1.StepAction]():      {page: action, heading: "## Writing"},
 		reflect.TypeFor[v1beta1.StepActionSpec]():  {page: action, heading: "## Writing"},
+
+		reflect.TypeFor[v1beta1.CustomRun]():             {page: custom, heading: "## Writing"},
+		reflect.TypeFor[v1beta1.CustomRunSpec]():         {page: custom, heading: "## Writing"},
+		reflect.TypeFor[v1beta1.CustomRef]():             {page: custom, heading: "## Writing"},
+		reflect.TypeFor[v1beta1.EmbeddedCustomRunSpec](): {page: custom, heading: "## Writing"},
+		reflect.TypeFor[v1.PipelineTaskMetadata]():       {page: custom, heading: "## Writing"},
+		reflect.TypeFor[v1beta1.CustomRunStatus]():       {page: custom, heading: "## Status"},
+		reflect.TypeFor[v1beta1.Condition]():             {page: custom, heading: "## Status"},
+		reflect.TypeFor[v1beta1.CustomRunResult]():       {page: custom, heading: "## Status"},
 	}
 }
 
@@ -73,7 +82,8 @@ func TestEveryFieldIsDocumented(t *testing.T) {
 			}
 		}
 	}
-	for of := range reachable(reflect.TypeFor[v1.Task](), reflect.TypeFor[v1.TaskRun](), reflect.TypeFor[v1beta1.StepAction]()) {
+	for of := range reachable(reflect.TypeFor[v1.Task](), reflect.TypeFor[v1.TaskRun](), reflect.TypeFor[v1beta1.StepAction](),
+		reflect.TypeFor[v1beta1.CustomRun]()) {
 		if _, ok := all[of]; !ok {
 			t.Errorf("no page describes %s", of)
 		}
