@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cmd/bundle"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/cancel"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/compare"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/convert"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/deletecmd"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/describe"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/doctor"
@@ -93,6 +94,7 @@ func addCommands(root *cobra.Command, t *terminal.Terminal, flags *cluster.Flags
 	)
 	add(root, groupFiles,
 		validate.NewCommand(t),
+		convert.NewCommand(t),
 		graph.NewCommand(t, flags),
 		resolve.NewCommand(t, flags),
 		bundle.NewCommand(t),

@@ -50,7 +50,7 @@ func (s *Set) Add(file string, text []byte) {
 			s.Others++
 			continue
 		}
-		for _, part := range parts(d) {
+		for _, part := range d.Parts() {
 			s.add(part)
 		}
 	}

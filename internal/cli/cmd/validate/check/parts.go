@@ -12,26 +12,6 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cmd/validate/document"
 )
 
-// parts returns the objects that a document of another program contains, such as the runs that a TriggerTemplate creates. Any
-// other document is its only part.
-func parts(d document.Document) []document.Document {
-	var meta metav1.TypeMeta
-	if json.Unmarshal(d.JSON, &meta) != nil {
-		return []document.Document{d}
-	}
-	var inside []document.Document
-	switch {
-	case meta.Kind == "TriggerTemplate" && strings.HasPrefix(meta.APIVersion, "triggers.tekton.dev/"):
-		inside = d.Elements("spec", "resourcetemplates")
-	case meta.Kind == "List" && meta.APIVersion == "v1":
-		inside = d.Elements("items")
-	}
-	if len(inside) == 0 {
-		return []document.Document{d}
-	}
-	return inside
-}
-
 // kustomization is the part of a kustomization that names patches.
 type kustomization struct {
 	metav1.TypeMeta

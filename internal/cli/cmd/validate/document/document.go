@@ -24,6 +24,15 @@ type Document struct {
 	lines []string
 	// skipped is the number of lines before the text of the document.
 	skipped int
+	source  Source
+}
+
+// Source is the text of a document in its file.
+type Source struct {
+	// Text is the whole text of the document, from its line "---" if it has one.
+	Text string
+	// Offset is the number of bytes before it in the file.
+	Offset int
 }
 
 // Place is a place in a file. Lines and columns count from 1. Columns count characters.
@@ -81,9 +90,10 @@ func Texts(text string) []string {
 	return texts
 }
 
-// part is the text of one document, and the number of lines before it.
+// part is the text of one document, and the number of lines and of bytes before it.
 type part struct {
 	skipped int
+	offset  int
 	text    string
 }
 
@@ -91,16 +101,17 @@ type part struct {
 func split(text string) []part {
 	var parts []part
 	var current strings.Builder
-	began := 0
+	began, offset := 0, 0
 	for i, line := range strings.SplitAfter(text, "\n") {
 		if rest, found := strings.CutPrefix(line, "---"); found && (strings.TrimSpace(rest) == "" || rest[0] == ' ' || rest[0] == '\t') {
-			parts = append(parts, part{began, current.String()})
+			parts = append(parts, part{began, offset, current.String()})
+			offset += current.Len()
 			current.Reset()
 			began = i
 		}
 		current.WriteString(line)
 	}
-	return append(parts, part{began, current.String()})
+	return append(parts, part{began, offset, current.String()})
 }
 
 // read parses one document. Its root is nil if the document is empty.
@@ -110,7 +121,9 @@ func read(file string, p part) (Document, error) {
 	if errors.Is(err, io.EOF) || err == nil && empty(&root) {
 		return Document{}, nil
 	}
-	d := Document{File: file, skipped: p.skipped, root: &root, lines: strings.Split(p.text, "\n")}
+	d := Document{
+		File: file, skipped: p.skipped, root: &root, lines: strings.Split(p.text, "\n"), source: Source{Text: p.text, Offset: p.offset},
+	}
 	if err == nil {
 		d.JSON, err = yaml.YAMLToJSON([]byte(p.text))
 	}
@@ -148,8 +161,17 @@ func hasAction(text string) bool {
 	return found && strings.Contains(rest, "}}") || strings.Contains(text, "$(tt.params.")
 }
 
+// Source returns the text of the document that this one is, or is a part of.
+func (d Document) Source() Source { return d.source }
+
+// Root returns the node of the document's value. Its line counts from the begin of Source.
+func (d Document) Root() *yaml3.Node { return content(d.root) }
+
 // Start returns the place where the document begins.
 func (d Document) Start() Place { return d.place(content(d.root)) }
+
+// PlaceOf returns the place of a node below Root.
+func (d Document) PlaceOf(n *yaml3.Node) Place { return d.place(n) }
 
 func (d Document) place(n *yaml3.Node) Place { return Place{d.File, d.skipped + n.Line, n.Column} }
 

@@ -2,6 +2,7 @@ package document
 
 import (
 	"encoding/json"
+	"strings"
 
 	yaml3 "go.yaml.in/yaml/v3"
 )
@@ -29,7 +30,32 @@ func (d Document) Elements(fields ...string) []Document {
 	}
 	elements := make([]Document, len(list))
 	for i := range list {
-		elements[i] = Document{File: d.File, JSON: list[i], root: resolved(node.Content[i]), lines: d.lines, skipped: d.skipped}
+		elements[i] = Document{
+			File: d.File, JSON: list[i], root: resolved(node.Content[i]), lines: d.lines, skipped: d.skipped, source: d.source,
+		}
 	}
 	return elements
+}
+
+// Parts returns the objects that a document of another program contains: the items of a List, or the runs that a TriggerTemplate
+// creates. Any other document is its only part.
+func (d Document) Parts() []Document {
+	var meta struct {
+		APIVersion string `json:"apiVersion"`
+		Kind       string `json:"kind"`
+	}
+	if json.Unmarshal(d.JSON, &meta) != nil {
+		return []Document{d}
+	}
+	var inside []Document
+	switch {
+	case meta.Kind == "TriggerTemplate" && strings.HasPrefix(meta.APIVersion, "triggers.tekton.dev/"):
+		inside = d.Elements("spec", "resourcetemplates")
+	case meta.Kind == "List" && meta.APIVersion == "v1":
+		inside = d.Elements("items")
+	}
+	if len(inside) == 0 {
+		return []Document{d}
+	}
+	return inside
 }
