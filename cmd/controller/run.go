@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 
+	"github.com/sluice-ci/sluice/internal/clientinfo"
 	"github.com/sluice-ci/sluice/internal/config"
 	counts "github.com/sluice-ci/sluice/internal/metrics"
 	"github.com/sluice-ci/sluice/internal/pipelinerun"
@@ -82,6 +83,9 @@ func run(ctx context.Context, o *options) error {
 		return err
 	}
 	if err := addMissed(ctx, mgr, o, monitor); err != nil {
+		return err
+	}
+	if err := addClientInfo(mgr, o); err != nil {
 		return err
 	}
 	if err := monitor.addToManager(ctx, mgr, store, o.runs()); err != nil {
@@ -184,6 +188,14 @@ func addBundleSource(mgr ctrl.Manager, socket string) (taskrun.BundleSource, err
 		return nil, fmt.Errorf("cannot add trust bundle to manager: %w", err)
 	}
 	return bundles, nil
+}
+
+// addClientInfo adds the publisher of the version that clients read. Beside Tekton, clients read that of Tekton.
+func addClientInfo(mgr ctrl.Manager, o *options) error {
+	if o.coexist {
+		return nil
+	}
+	return clientinfo.New(mgr.GetClient(), o.namespace, version.Current().Number).SetupWithManager(mgr)
 }
 
 // addLookups adds the workers that read the commands of images from registries.

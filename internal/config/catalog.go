@@ -66,7 +66,6 @@ func unread() map[string]ignored {
 		"config-logging":                    {because: "use --log-level of the controller"},
 		"config-registry-cert":              {because: "image lookup uses the CA certificates of the controller's image; use --registry-mirror"},
 		"config-wait-exponential-backoff":   {because: ownPace},
-		"pipelines-info":                    {because: "it is information for clients; sluice --version prints the version"},
 	}
 }
 

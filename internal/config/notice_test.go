@@ -61,7 +61,6 @@ func tektonKeys() []tektonKey {
 		"config-logging":                    {"zap-logger-config", "loglevel.controller", "loglevel.webhook"},
 		"config-registry-cert":              {"cert"},
 		"config-wait-exponential-backoff":   {"duration", "factor", "jitter", "steps", "cap"},
-		"pipelines-info":                    {"version"},
 	} {
 		for _, key := range keys {
 			all = append(all, tektonKey{configMap, key, "something"})

@@ -96,6 +96,9 @@ func (o *RemoveOptions) Run(ctx context.Context) error {
 		o.Terminal.Notef("Sluice is not installed")
 		return nil
 	}
+	if len(others) > 0 {
+		doomed = slices.DeleteFunc(doomed, isClientInfo)
+	}
 	if err := o.say(ctx, c, doomed, keep); err != nil {
 		return err
 	}
@@ -104,6 +107,11 @@ func (o *RemoveOptions) Run(ctx context.Context) error {
 	}
 	if err := o.removeAll(ctx, c, doomed); err != nil {
 		return err
+	}
+	if len(others) > 0 {
+		if err := restoreVersion(ctx, c); err != nil {
+			return err
+		}
 	}
 	for _, other := range others {
 		o.Terminal.Hintf("%s is kept; to start it again: %s", other, other.Restore())

@@ -46,7 +46,7 @@ func TestOrder(t *testing.T) {
 	}
 	first := []string{
 		"Namespace", "CustomResourceDefinition", "ServiceAccount", "ClusterRole", "Role", "ClusterRoleBinding",
-		"RoleBinding", "Secret", "Service", "Deployment",
+		"RoleBinding", "Secret", "ConfigMap", "Service", "Deployment",
 	}
 	if diff := cmp.Diff(first, kinds[:len(first)]); diff != "" {
 		t.Errorf("what others need comes first\n%s", diff)
