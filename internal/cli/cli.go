@@ -28,6 +28,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cmd/results"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/run"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/sign"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/takeover"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/ui"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/validate"
 	"github.com/sluice-ci/sluice/internal/cli/docgen"
@@ -108,6 +109,7 @@ func addCommands(root *cobra.Command, t *terminal.Terminal, flags *cluster.Flags
 		compare.NewCommand(t, flags),
 		install.NewCommand(t, flags),
 		install.NewRemoveCommand(t, flags),
+		takeover.NewCommand(t, flags),
 	)
 }
 

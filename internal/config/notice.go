@@ -205,3 +205,10 @@ func fitted(sentences []string) string {
 	}
 	return text
 }
+
+// Acts reports whether a key of a ConfigMap has an effect in the controller, or in the program cmd/resolvers for
+// resolvers-feature-flags.
+func Acts(configMap, key string) bool {
+	acted, _ := keysOf(configMap)
+	return slices.Contains(acted, key)
+}
