@@ -55,6 +55,28 @@ const AnnotationStopRequested = "sluice.dev/stop-requested"
 // spec.statusMessage of a TaskRun has.
 const AnnotationStopReason = "sluice.dev/stop-reason"
 
+// AnnotationOlder on an object has the fields of v1beta1 that v1 does not have, and that no annotation of Tekton is for. It is a JSON
+// tree of the fields; the elements of a list are fields with their index as the name. Under the name of a field that v1 has is the
+// original value of a field that it replaces.
+const AnnotationOlder = "sluice.dev/v1beta1"
+
+// AnnotationOlderResources and the others are the annotations in which Tekton keeps fields of v1beta1 that v1 does not have.
+const (
+	AnnotationOlderResources       = "tekton.dev/v1beta1Resources"
+	AnnotationOlderCloudEvents     = "tekton.dev/v1beta1CloudEvents"
+	AnnotationOlderResourcesResult = "tekton.dev/v1beta1ResourcesResult"
+	AnnotationOlderResourcesStatus = "tekton.dev/v1beta1ResourcesStatus"
+	AnnotationOlderTaskRuns        = "tekton.dev/v1beta1TaskRuns"
+	AnnotationOlderRuns            = "tekton.dev/v1beta1Runs"
+)
+
+// ConversionAnnotations returns the annotations that a conversion from v1beta1 can add. They are for the fields of one object, so it
+// never passes them on to what is made from it.
+func ConversionAnnotations() []string {
+	return []string{AnnotationOlder, AnnotationOlderResources, AnnotationOlderCloudEvents, AnnotationOlderResourcesResult,
+		AnnotationOlderResourcesStatus, AnnotationOlderTaskRuns, AnnotationOlderRuns}
+}
+
 // ControllerAnnotations returns the annotations that only the controller may set. The controller never copies them
 // from one object to another, because a user may have set them on the source.
 func ControllerAnnotations() []string {

@@ -15,11 +15,12 @@ import (
 const spare = 4 << 10
 
 // Inherited returns those annotations that an object passes on to what is made from it: not kubectl's copy of the object, not
-// what only the controller or Chains sets.
+// what only the controller or Chains sets, and not what keeps its own fields of an earlier version.
 func Inherited(all map[string]string) map[string]string {
 	out := make(map[string]string, len(all))
+	own := slices.Concat(v1.ControllerAnnotations(), v1.ConversionAnnotations())
 	for key, value := range all {
-		if key != corev1.LastAppliedConfigAnnotation && !Reserved(key) && !slices.Contains(v1.ControllerAnnotations(), key) {
+		if key != corev1.LastAppliedConfigAnnotation && !Reserved(key) && !slices.Contains(own, key) {
 			out[key] = value
 		}
 	}

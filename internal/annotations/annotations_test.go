@@ -1,6 +1,7 @@
 package annotations_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,7 +20,7 @@ func TestInherited(t *testing.T) {
 		"chains.tekton.dev/signed":         "true",
 		corev1.LastAppliedConfigAnnotation: "{}",
 	}
-	for _, own := range v1.ControllerAnnotations() {
+	for _, own := range slices.Concat(v1.ControllerAnnotations(), v1.ConversionAnnotations()) {
 		all[own] = "x"
 	}
 	want := map[string]string{"team": "release", "example.com/chains.tekton.dev/x": "other"}

@@ -3,22 +3,19 @@ package convert
 import (
 	"encoding/json"
 	"slices"
-)
 
-// Annotation on an object of v1 has the fields of v1beta1 that v1 does not have, and that no annotation of Tekton is for. It is a JSON
-// tree of the fields; the elements of a list are fields with their index as the name. Under the name of a field that v1 has is the
-// original value of a field that replaces it.
-const Annotation = "sluice.dev/v1beta1"
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
 
 // peers are the annotations in which Tekton keeps fields that v1 does not have, and the paths of the fields.
 func peers() []peer {
 	return []peer{
-		{"tekton.dev/v1beta1Resources", []string{fieldSpec, fieldResources}},
-		{"tekton.dev/v1beta1CloudEvents", []string{fieldStatus, fieldCloudEvents}},
-		{"tekton.dev/v1beta1ResourcesResult", []string{fieldStatus, fieldResourcesResult}},
-		{"tekton.dev/v1beta1ResourcesStatus", []string{fieldStatus, fieldTaskSpec, fieldResources}},
-		{"tekton.dev/v1beta1TaskRuns", []string{fieldStatus, fieldTaskRuns}},
-		{"tekton.dev/v1beta1Runs", []string{fieldStatus, fieldRuns}},
+		{v1.AnnotationOlderResources, []string{fieldSpec, fieldResources}},
+		{v1.AnnotationOlderCloudEvents, []string{fieldStatus, fieldCloudEvents}},
+		{v1.AnnotationOlderResourcesResult, []string{fieldStatus, fieldResourcesResult}},
+		{v1.AnnotationOlderResourcesStatus, []string{fieldStatus, fieldTaskSpec, fieldResources}},
+		{v1.AnnotationOlderTaskRuns, []string{fieldStatus, fieldTaskRuns}},
+		{v1.AnnotationOlderRuns, []string{fieldStatus, fieldRuns}},
 	}
 }
 
@@ -27,14 +24,8 @@ type peer struct {
 	path       []string
 }
 
-// Annotations returns the keys of the annotations that a conversion to v1 can add, in order.
-func Annotations() []string {
-	keys := []string{Annotation}
-	for _, p := range peers() {
-		keys = append(keys, p.annotation)
-	}
-	return keys
-}
+// Annotations returns the keys of the annotations that a conversion to v1 can add.
+func Annotations() []string { return v1.ConversionAnnotations() }
 
 // keep writes a kept tree into the annotations of an object.
 func keep(o, kept map[string]any) {
@@ -45,7 +36,7 @@ func keep(o, kept map[string]any) {
 	if annotations == nil {
 		return // its metadata is no object, so no API server has stored it
 	}
-	if before, _ := parse(annotations[Annotation]).(map[string]any); before != nil {
+	if before, _ := parse(annotations[v1.AnnotationOlder]).(map[string]any); before != nil {
 		kept = merged(before, kept) // what had no place in v1beta1
 	}
 	for _, p := range peers() {
@@ -54,7 +45,7 @@ func keep(o, kept map[string]any) {
 		}
 	}
 	if len(kept) > 0 {
-		annotations[Annotation] = text(kept)
+		annotations[v1.AnnotationOlder] = text(kept)
 	}
 }
 
@@ -62,8 +53,8 @@ func keep(o, kept map[string]any) {
 func keptIn(o map[string]any) (kept map[string]any, keys []string) {
 	annotations := annotationsOf(o, false)
 	kept = map[string]any{}
-	if tree, ok := parse(annotations[Annotation]).(map[string]any); ok {
-		kept, keys = tree, append(keys, Annotation)
+	if tree, ok := parse(annotations[v1.AnnotationOlder]).(map[string]any); ok {
+		kept, keys = tree, append(keys, v1.AnnotationOlder)
 	}
 	for _, p := range peers() {
 		encoded, ok := annotations[p.annotation].(string)
@@ -91,11 +82,11 @@ func restore(o map[string]any, r rule) {
 			delete(annotations, p.annotation)
 		}
 	}
-	if slices.Contains(keys, Annotation) {
-		delete(annotations, Annotation)
+	if slices.Contains(keys, v1.AnnotationOlder) {
+		delete(annotations, v1.AnnotationOlder)
 	}
 	if len(kept) > 0 {
-		annotations[Annotation] = text(kept)
+		annotations[v1.AnnotationOlder] = text(kept)
 	}
 	if metadata, _ := o[fieldMetadata].(map[string]any); len(annotations) == 0 {
 		delete(metadata, fieldAnnotations)

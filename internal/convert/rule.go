@@ -27,7 +27,7 @@ type move struct {
 }
 
 // up converts an object to v1. It returns what v1 has no field for: a tree of the fields of v1beta1, in which the elements of a list
-// are fields with their index as the name. It is nil if there is nothing to keep.
+// are fields with their index as the name. It is empty if there is nothing to keep.
 func (r rule) up(o map[string]any) map[string]any {
 	kept := map[string]any{}
 	for _, field := range r.removed {
