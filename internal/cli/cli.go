@@ -24,6 +24,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cmd/install"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/list"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/logs"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/migrate"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/resolve"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/results"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/run"
@@ -107,6 +108,7 @@ func addCommands(root *cobra.Command, t *terminal.Terminal, flags *cluster.Flags
 		doctor.NewCommand(t, flags),
 		engine.NewCommand(t, flags),
 		compare.NewCommand(t, flags),
+		migrate.NewCommand(t, flags),
 		install.NewCommand(t, flags),
 		install.NewRemoveCommand(t, flags),
 		takeover.NewCommand(t, flags),
