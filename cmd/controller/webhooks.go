@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/sluice-ci/sluice/internal/admission"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/convert/review"
 	"github.com/sluice-ci/sluice/internal/creation"
 	counts "github.com/sluice-ci/sluice/internal/metrics"
 	"github.com/sluice-ci/sluice/internal/validation"
@@ -34,9 +36,10 @@ func addWebhooks(mgr ctrl.Manager, o *options, store *config.Store, m *monitorin
 		Dir:        o.webhookDir,
 		Validating: "sluice-validation",
 		Mutating:   "sluice-defaults",
+		CRDs:       []string{"tasks.tekton.dev", "taskruns.tekton.dev", "pipelines.tekton.dev", "pipelineruns.tekton.dev"},
 	}
-	if o.coexist {
-		names.Validating, names.Mutating = "", "sluice-managed-by"
+	if o.coexist { // the CRDs are those of Tekton
+		names.Validating, names.Mutating, names.CRDs = "", "sluice-managed-by", nil
 	}
 	certificate, err := webhookcert.AddToManager(mgr, names)
 	if err != nil {
@@ -67,5 +70,5 @@ func registerWebhooks(server webhook.Server, o *options, store *config.Store, m 
 		return settings.Limits()
 	}, func() creation.Settings {
 		return creation.Settings{Defaults: store.Load().Defaults, Release: version.Current().Number}
-	}).Register(server)
+	}).RegisterWith(server, map[string]http.Handler{review.Path: review.Handler{}})
 }

@@ -121,7 +121,16 @@ func (k kindOf[T]) validated(ctx context.Context, raw, old []byte) (validation.F
 type Kinds map[schema.GroupKind]Kind
 
 // Register serves both webhooks for the kinds. Together they handle a limited number of requests at the same time.
-func (k Kinds) Register(server webhook.Server) { k.register(server, newGate()) }
+func (k Kinds) Register(server webhook.Server) { k.RegisterWith(server, nil) }
+
+// RegisterWith is Register with more webhooks, by their paths, which share the limits.
+func (k Kinds) RegisterWith(server webhook.Server, others map[string]http.Handler) {
+	gate := newGate()
+	k.register(server, gate)
+	for path, other := range others {
+		server.Register(path, &gatedHandler{other, gate})
+	}
+}
 
 func (k Kinds) register(server webhook.Server, gate *gate) {
 	server.Register(DefaultingPath, &gated{&admission.Webhook{Handler: admission.HandlerFunc(k.fillIn)}, gate})
@@ -146,6 +155,9 @@ func (k Kinds) fillIn(ctx context.Context, request admission.Request) admission.
 	kind, err := k.kind(request)
 	if err != nil {
 		return admission.Errored(http.StatusBadRequest, err)
+	}
+	if errs := removed(request); len(errs) > 0 {
+		return refused(request, errs)
 	}
 	changed, err := kind.defaulted(ctx, request.Object.Raw, oldOf(request))
 	switch {
@@ -181,6 +193,9 @@ func (k Kinds) judge(ctx context.Context, request admission.Request) admission.R
 	kind, err := k.kind(request)
 	if err != nil {
 		return admission.Errored(http.StatusBadRequest, err)
+	}
+	if errs := removed(request); len(errs) > 0 {
+		return refused(request, errs)
 	}
 	found, err := kind.validated(ctx, request.Object.Raw, oldOf(request))
 	switch {

@@ -40,17 +40,32 @@ type gated struct {
 	gate *gate
 }
 
-// ServeHTTP reads a request, waits for its turn, and responds. Work ends when the API server closes the connection, and after
+// gatedHandler is a webhook behind a gate that responds to another type of review.
+type gatedHandler struct {
+	http.Handler
+
+	gate *gate
+}
+
+// ServeHTTP responds as a webhook of admission does.
+func (g *gatedHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	g.gate.serve(w, r, g.Handler)
+}
+
+// ServeHTTP responds to a request at its turn.
+func (g *gated) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.gate.serve(w, r, g.Webhook) }
+
+// serve reads a request, waits for its turn, and responds. Work ends when the API server closes the connection, and after
 // the timeout that the API server sends in the query. A client cannot block others, because only work takes a place in a lane.
 // A client that sends its request or reads its response slowly is cut off.
-func (g *gated) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	v, whole := g.gate.arrive(r.Context(), sourceOf(r))
-	defer g.gate.leave(v)
-	ctx, cancel := context.WithTimeoutCause(whole, g.gate.patienceOf(r), errLate)
+func (g *gate) serve(w http.ResponseWriter, r *http.Request, webhook http.Handler) {
+	v, whole := g.arrive(r.Context(), sourceOf(r))
+	defer g.leave(v)
+	ctx, cancel := context.WithTimeoutCause(whole, g.patienceOf(r), errLate)
 	defer cancel()
-	body, err := g.gate.read(ctx, v, w, r)
+	body, err := g.read(ctx, v, w, r)
 	if err == nil {
-		err = g.gate.enter(ctx, v, namespaceOf(body), int64(len(body)))
+		err = g.enter(ctx, v, namespaceOf(body), int64(len(body)))
 	}
 	if err != nil {
 		http.Error(w, "cannot respond: "+err.Error(), codeOf(err))
@@ -61,14 +76,14 @@ func (g *gated) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
 	answer := answer{header: w.Header()}
-	g.Webhook.ServeHTTP(&answer, r)
-	g.gate.finish(v)
-	if err := g.gate.write(whole, v, w, answer.text.Bytes()); err != nil {
+	webhook.ServeHTTP(&answer, r)
+	g.finish(v)
+	if err := g.write(whole, v, w, answer.text.Bytes()); err != nil {
 		http.Error(w, "cannot respond: "+err.Error(), codeOf(err))
 	}
 }
 
-// answer holds the response of a webhook. It is always an AdmissionReview, with the status code 200.
+// answer holds the response of a webhook. It is always a review, with the status code 200.
 type answer struct {
 	header http.Header
 	text   bytes.Buffer

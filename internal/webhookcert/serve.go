@@ -42,10 +42,15 @@ func (s *Server) Start(ctx context.Context) error {
 // Check is a readiness probe. It returns nil once the webhooks are served and the API server trusts them, so that users can
 // create runs when the controller is ready.
 func (s *Server) Check(request *http.Request) error {
-	select {
-	case <-s.Certificate.Trusted:
-		return s.Server.StartedChecker()(request)
-	default:
-		return ErrNotReady
+	for _, done := range []<-chan struct{}{s.Certificate.Trusted, s.Certificate.Converting} {
+		if done == nil {
+			continue
+		}
+		select {
+		case <-done:
+		default:
+			return ErrNotReady
+		}
 	}
+	return s.Server.StartedChecker()(request)
 }

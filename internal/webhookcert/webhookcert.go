@@ -36,6 +36,8 @@ type Options struct {
 	Dir string
 	// Validating and Mutating are the names of the webhook configurations that get the CA; empty if there is none.
 	Validating, Mutating string
+	// CRDs are the names of the CRDs whose conversion webhook gets the CA. Those that name another service do not get it.
+	CRDs []string
 }
 
 // Certificate is a managed certificate.
@@ -44,6 +46,8 @@ type Certificate struct {
 	Written <-chan struct{}
 	// Trusted is closed when the webhook configurations have the CA, too.
 	Trusted <-chan struct{}
+	// Converting is closed when the CRDs have the CA. It is nil if there are none.
+	Converting <-chan struct{}
 }
 
 // AddToManager makes mgr manage the certificate.
@@ -73,7 +77,17 @@ func AddToManager(mgr ctrl.Manager, o Options) (Certificate, error) {
 	if err != nil {
 		return Certificate{}, fmt.Errorf("cannot add certificate files to manager: %w", err)
 	}
-	return Certificate{Written: w.ready, Trusted: trusted}, nil
+	certificate := Certificate{Written: w.ready, Trusted: trusted}
+	if len(o.CRDs) > 0 {
+		c := &converting{
+			client: mgr.GetClient(), secret: o.Secret, service: o.Service, crds: o.CRDs, done: map[string]written{}, ready: make(chan struct{}),
+		}
+		if err := c.addToManager(mgr); err != nil {
+			return Certificate{}, err
+		}
+		certificate.Converting = c.ready
+	}
+	return certificate, nil
 }
 
 // configurations returns the webhook configurations that get the CA.

@@ -111,9 +111,9 @@ func (s *started) StartedChecker() healthz.Checker {
 }
 
 func TestServed(t *testing.T) {
-	written, trusted := make(chan struct{}), make(chan struct{})
+	written, trusted, converting := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	server := &started{done: make(chan struct{})}
-	s := &Server{Server: server, Certificate: Certificate{Written: written, Trusted: trusted}}
+	s := &Server{Server: server, Certificate: Certificate{Written: written, Trusted: trusted, Converting: converting}}
 	if s.NeedLeaderElection() {
 		t.Error("who stands by serves, too")
 	}
@@ -131,8 +131,16 @@ func TestServed(t *testing.T) {
 		t.Errorf("as long as the API server does not trust them, the webhooks are not ready, got %v", err)
 	}
 	close(trusted)
+	if err := s.Check(request); !errors.Is(err, ErrNotReady) {
+		t.Errorf("as long as earlier versions are not served, the webhooks are not ready, got %v", err)
+	}
+	close(converting)
 	if err := s.Check(request); err != nil {
 		t.Errorf("want it ready, got %v", err)
+	}
+	s.Certificate.Converting = nil
+	if err := s.Check(request); err != nil {
+		t.Errorf("without CRDs there is nothing more to wait for, got %v", err)
 	}
 }
 

@@ -254,3 +254,58 @@ func TestServeEarlier(t *testing.T) {
 		}
 	}
 }
+
+func TestServeBeta(t *testing.T) {
+	text := map[string]any{"type": "string"}
+	kept := map[string]any{"x-kubernetes-preserve-unknown-fields": true}
+	object := func(fields map[string]any) map[string]any {
+		return map[string]any{"type": "object", "properties": fields}
+	}
+	list := func(fields map[string]any) map[string]any {
+		return map[string]any{"type": "array", "items": object(fields)}
+	}
+	described := object(map[string]any{
+		"stepSpecs":        list(map[string]any{"computeResources": text}),
+		"computeResources": text,
+		"taskSpec":         object(map[string]any{"sidecars": list(map[string]any{"name": text, "computeResources": text})}),
+	})
+	described["description"] = "d"
+	described["x-kubernetes-validations"] = []any{map[string]any{
+		"rule": "!has(self.stepSpecs) || !has(self.computeResources)", "fieldPath": ".stepSpecs",
+	}}
+	crd := crdOf("TaskRun", described, object(map[string]any{"results": text}))
+	later := versionsOf(crd)[0].(map[string]any)
+	later["name"], later["storage"] = "v1", true
+	whole := deepCopy(later)
+	serveBeta(crd)
+	if len(versionsOf(crd)) != 2 || !reflect.DeepEqual(versionsOf(crd)[1], whole) {
+		t.Fatalf("v1 must stay as it was, got %v", versionsOf(crd))
+	}
+	spec := object(map[string]any{
+		"stepOverrides":    list(map[string]any{"resources": text}),
+		"computeResources": text,
+		"resources":        kept,
+		"taskSpec": object(map[string]any{
+			"sidecars": list(map[string]any{"name": text, "resources": text}), "resources": kept,
+		}),
+	})
+	spec["x-kubernetes-validations"] = []any{map[string]any{
+		"rule": "!has(self.stepOverrides) || !has(self.computeResources)", "fieldPath": ".stepOverrides",
+	}}
+	status := object(map[string]any{"taskResults": text, "cloudEvents": kept, "resourcesResult": kept})
+	older := versionsOf(crd)[0].(map[string]any)
+	if older["name"] != "v1beta1" || older["storage"] != false {
+		t.Errorf("want v1beta1 served and not stored, got %v, %v", older["name"], older["storage"])
+	}
+	properties := at(older, "schema", "openAPIV3Schema", "properties")
+	if !reflect.DeepEqual(properties["spec"], spec) || !reflect.DeepEqual(properties["status"], status) {
+		t.Errorf("got  %v\nwant %v\nand  %v", properties, spec, status)
+	}
+	if at(crd, "spec", "conversion")["strategy"] != "Webhook" {
+		t.Errorf("want a webhook that converts, got %v", at(crd, "spec", "conversion"))
+	}
+	other := crdOf("CustomRun", object(map[string]any{}), object(map[string]any{}))
+	if serveBeta(other); len(versionsOf(other)) != 1 || at(other, "spec", "conversion") != nil {
+		t.Errorf("want other kinds as they are, got %v", other)
+	}
+}

@@ -39,6 +39,7 @@ func rewrite(file string) error {
 	dropCostlyRules(crd)
 	keepUnknown(crd)
 	serveEarlier(crd)
+	serveBeta(crd)
 	out, err := yaml.Marshal(crd)
 	if err != nil {
 		return fmt.Errorf("cannot encode CRD %q: %w", file, err)
