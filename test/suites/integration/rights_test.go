@@ -109,8 +109,13 @@ func TestRefusedToTheController(t *testing.T) {
 		"POST /apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
 		"PUT /apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/other",
 		"DELETE /apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/sluice-validation",
-		"PATCH /apis/apiextensions.k8s.io/v1/customresourcedefinitions/taskruns.tekton.dev",
-		// Its own settings, its own Deployment, and the CRDs.
+		// CRDs: the controller may patch the four whose conversion it serves, and nothing else.
+		"PATCH /apis/apiextensions.k8s.io/v1/customresourcedefinitions/customruns.tekton.dev",
+		"GET /apis/apiextensions.k8s.io/v1/customresourcedefinitions/taskruns.tekton.dev",
+		"PUT /apis/apiextensions.k8s.io/v1/customresourcedefinitions/taskruns.tekton.dev",
+		"DELETE /apis/apiextensions.k8s.io/v1/customresourcedefinitions/taskruns.tekton.dev",
+		"PATCH /apis/apiextensions.k8s.io/v1/customresourcedefinitions/taskruns.tekton.dev/status",
+		// Its own settings, and its own Deployment.
 		"PATCH /api/v1/namespaces/" + installation + "/configmaps/feature-flags", "GET " + core + "/configmaps",
 		"PATCH /apis/apps/v1/namespaces/" + installation + "/deployments/sluice-controller",
 		"POST /apis/apps/v1/namespaces/" + namespace + "/deployments",
