@@ -181,7 +181,7 @@ func TestTutorials(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			s := open(ctx, t)
-			if slices.Contains([]string{"large-results.md"}, name) {
+			if slices.Contains([]string{"large-results.md", "git.md"}, name) {
 				s.follow(t, preludePage, prelude)
 			}
 			s.follow(t, name, "")
