@@ -144,7 +144,7 @@ func TestNamesInCommands(t *testing.T) {
 
 // tutorials returns the pages of tutorials, in the order in which they run.
 func tutorials() []string {
-	return []string{"first-run.md", "large-results.md", "git.md"}
+	return []string{"first-run.md", "large-results.md", "side-by-side.md", "git.md"}
 }
 
 // TestTutorialsCanBeRead: every tutorial has commands with an output to compare.
