@@ -11,16 +11,17 @@ import (
 	"github.com/sluice-ci/sluice/internal/variables"
 )
 
-// validateParamSpecs checks declarations of params.
-func validateParamSpecs(r *Report, specs []v1.ParamSpec, path *field.Path) {
+// validateParamSpecs checks declarations of params. Listed reports that those of type object must list their keys. As in Tekton,
+// they need not in pipelines, and in what is embedded in another object.
+func validateParamSpecs(r *Report, specs []v1.ParamSpec, path *field.Path, listed bool) {
 	unique := newUniqueFoldedNames()
 	for i := range r.each(len(specs)) {
 		r.Add(unique.add(path.Index(i).Child("name"), specs[i].Name)...)
-		validateParamSpec(r, &specs[i], path.Index(i))
+		validateParamSpec(r, &specs[i], path.Index(i), listed)
 	}
 }
 
-func validateParamSpec(r *Report, p *v1.ParamSpec, path *field.Path) {
+func validateParamSpec(r *Report, p *v1.ParamSpec, path *field.Path, listed bool) {
 	declared := p.ValueType()
 	valid, rule := paramName, paramNameRule
 	if declared == v1.TypeObject {
@@ -28,7 +29,9 @@ func validateParamSpec(r *Report, p *v1.ParamSpec, path *field.Path) {
 	}
 	r.Add(checkSpelling(path.Child("name"), p.Name, valid, rule)...)
 	r.Add(checkType(path.Child("type"), p.Type)...)
-	checkProperties(r, path, declared, p.Properties)
+	if listed || declared != v1.TypeObject || len(p.Properties) > 0 {
+		checkProperties(r, path, declared, p.Properties)
+	}
 	if p.Default != nil && p.Default.Type != declared {
 		r.Add(typeMismatch(path.Child("default"), p.Name, declared, p.Default.Type))
 	}

@@ -57,7 +57,7 @@ func reportPipelineSpec(r *Report, s *v1.PipelineSpec, path *field.Path) {
 func validatePipelineSpec(s *v1.PipelineSpec, path *field.Path, outer scope) {
 	in := newPipelineScope(s, outer)
 	in.addNested(s)
-	validateParamSpecs(in.Report, s.Params, path.Child("params"))
+	validateParamSpecs(in.Report, s.Params, path.Child("params"), outer.listed)
 	validatePipelineWorkspaces(in.Report, s, path.Child("workspaces"))
 	reportWithoutTasks(in.Report, s, path)
 	unique := newUniqueNames()
@@ -256,13 +256,24 @@ func (p pipelineScope) validateTaskWorkspaces(path *field.Path, t *v1.PipelineTa
 		binding, path := &t.Workspaces[i], path.Index(i)
 		p.Add(checkName(path.Child("name"), binding.Name, workspaceName, workspaceNameRule)...)
 		p.Add(unique.add(path.Child("name"), binding.Name)...)
-		if problem := p.workspaces.unknown("workspace of the pipeline", binding.PipelineWorkspace()); problem != "" {
-			p.Add(field.Invalid(path.Child("workspace"), shown(binding.PipelineWorkspace()), problem))
-		}
+		p.checkPipelineWorkspace(path.Child("workspace"), binding.PipelineWorkspace())
 		p.AddAtRun(checkSubPath(path.Child("subPath"), binding.SubPath)...)
 	}
 	if t.Embedded() != nil {
 		p.checkWorkspaces(path, t)
+	}
+}
+
+// checkPipelineWorkspace checks that the pipeline has a workspace that a task gets. A run without it can start if the pipeline is
+// written out in the run: the workspace may be optional for the task.
+func (p pipelineScope) checkPipelineWorkspace(path *field.Path, workspace string) {
+	problem := p.workspaces.unknown("workspace of the pipeline", workspace)
+	switch {
+	case problem == "":
+	case p.open:
+		p.Warn(path.String(), shown(workspace), problem+"; the task does not get it; bind it in the run")
+	default:
+		p.Add(field.Invalid(path, shown(workspace), problem))
 	}
 }
 

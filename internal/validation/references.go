@@ -35,6 +35,8 @@ type scope struct {
 	runtime bool
 	// open is true in a spec that is written out in a run: names that it does not declare can be those of the run.
 	open bool
+	// listed is true in an object that other objects refer to: its params of type object must list their keys.
+	listed bool
 	// strict is true in the places in which a wrong reference to a param is refused. Elsewhere it is a warning.
 	strict bool
 	// typed is true where the types of the params that the spec declares are checked.

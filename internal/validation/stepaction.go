@@ -16,7 +16,7 @@ func validateAction(s *v1.Step, path *field.Path, params []v1.ParamSpec) field.E
 // reportAction checks the step that a StepAction stands for, with the params that the StepAction declares. It sees
 // nothing of the task that will use it: neither params nor volumes. Which of them it mounts, a param says.
 func reportAction(r *Report, s *v1.Step, path *field.Path, params []v1.ParamSpec) {
-	validateParamSpecs(r, params, path.Child("params"))
+	validateParamSpecs(r, params, path.Child("params"), true)
 	r.Add(requireImage(path, s.Image)...)
 	validateStep(r, s, path)
 	for i := range r.each(len(s.VolumeMounts)) {

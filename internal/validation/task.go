@@ -16,7 +16,7 @@ func Task(t *v1.Task) field.ErrorList {
 
 // ReportTask checks the task alone, as a user writes it. Each error names the field, its value and what is permitted there.
 func ReportTask(r *Report, t *v1.Task) {
-	validateTaskSpec(&t.Spec, field.NewPath("spec"), newScope(r.ofTemplate()))
+	reportTaskSpec(r.ofTemplate(), &t.Spec, field.NewPath("spec"))
 }
 
 // TaskSpec checks a task that is to be run. Each error names the field, its value and what is allowed there. Fields that
@@ -27,14 +27,16 @@ func TaskSpec(s *v1.TaskSpec, path *field.Path) field.ErrorList {
 
 // reportTaskSpec reports what TaskSpec returns, and warnings.
 func reportTaskSpec(r *Report, s *v1.TaskSpec, path *field.Path) {
-	validateTaskSpec(s, path, newScope(r))
+	outer := newScope(r)
+	outer.listed = true
+	validateTaskSpec(s, path, outer)
 }
 
 // validateTaskSpec checks the task in a place from where it sees an outer scope.
 func validateTaskSpec(s *v1.TaskSpec, path *field.Path, outer scope) {
 	in := taskScope(s, outer)
 	r := in.Report
-	validateParamSpecs(r, s.Params, path.Child("params"))
+	validateParamSpecs(r, s.Params, path.Child("params"), outer.listed)
 	validateTaskResults(r, s, path.Child("results"))
 	validateWorkspaceDeclarations(r, s.Workspaces, path.Child("workspaces"))
 	validateStepTemplate(r, s.StepTemplate, path.Child("stepTemplate"))
