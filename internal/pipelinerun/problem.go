@@ -31,6 +31,8 @@ func substitutionProblem(task string, err error) *Problem {
 		reason, skip = v1.PipelineRunReasonResultTooLarge, v1.SkipReasonTooLargeResults
 	} else if noElement(err) {
 		reason, skip = v1.PipelineRunReasonParamArrayIndexingInvalid, v1.SkipReasonInvalid
+	} else if ofParam(err) {
+		reason, skip = v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid
 	}
 	return cannotStart(task, err.Error(), reason, skip)
 }
@@ -38,7 +40,18 @@ func substitutionProblem(task string, err error) *Problem {
 // noElement reports whether an error is about an element that an array param does not have.
 func noElement(err error) bool {
 	unresolved, ok := errors.AsType[*substitute.UnresolvedError](err)
-	return ok && strings.HasPrefix(unresolved.Variable, "$(params") && strings.HasSuffix(unresolved.Variable, "])")
+	if !ok || !ofParam(err) {
+		return false
+	}
+	index, element := strings.CutSuffix(unresolved.Variable, "])")
+	return element && strings.ContainsAny(index[len(index)-1:], "0123456789") // a name in brackets ends with a quote
+}
+
+// ofParam reports whether an error is about a param, whose value cannot be determined: its defaults refer to each other in a
+// circle, for example. No result of a task is concerned.
+func ofParam(err error) bool {
+	unresolved, ok := errors.AsType[*substitute.UnresolvedError](err)
+	return ok && strings.HasPrefix(unresolved.Variable, "$(params")
 }
 
 // matrixProblem returns the problem of a task whose matrix has no combinations.

@@ -18,6 +18,13 @@ func TestReasonsOfThePublicAPI(t *testing.T) {
 		pr.Spec.Params = []v1.Param{given}
 		return pr
 	}
+	circle := func(value string) *v1.PipelineRun {
+		pr := run(taking("a", value))
+		pr.Spec.PipelineSpec.Params = []v1.ParamSpec{
+			{Name: "front", Default: new(v1.StringValue("<$(params.back)>"))}, {Name: "back", Default: new(v1.StringValue("$(params.front)!"))},
+		}
+		return pr
+	}
 	guarded := plain("a")
 	guarded.When = []v1.WhenExpression{{CEL: "'a' + 1 == 'b'"}}
 	matrix := taking("a", "x")
@@ -45,6 +52,18 @@ func TestReasonsOfThePublicAPI(t *testing.T) {
 			run:     with(run(taking("a", "$(params.l[7])")), list, array("l", "x")),
 			want:    v1.PipelineRunReasonParamArrayIndexingInvalid,
 			message: "1 elements",
+		},
+		"DefaultsInACircle": {
+			reason:  "defaults of params refer to each other, and no result of a task is concerned",
+			run:     circle("$(params.front)"),
+			want:    v1.PipelineRunReasonValidationFailed,
+			message: "cannot resolve $(params.front) in params[0].value: it has its default value, in which $(params.back) cannot be resolved",
+		},
+		"DefaultsInACircleInBrackets": {
+			reason:  "a name in brackets is no element of an array",
+			run:     circle("$(params['front'])"),
+			want:    v1.PipelineRunReasonValidationFailed,
+			message: "circle",
 		},
 		"CEL": {
 			reason:  "an expression has an error",
