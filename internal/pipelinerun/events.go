@@ -13,6 +13,25 @@ const created = "Created"
 // reasonNotLabeled is the reason of the event about labels that the API server refuses. A TaskRun has the same.
 const reasonNotLabeled = "NotLabelled"
 
+// The reasons of warnings about results that are absent from a run that continues, or that succeeds.
+const (
+	// reasonNotWritten: a result of the pipeline is absent because its task succeeded and did not write it.
+	reasonNotWritten = "ResultNotWritten"
+	// reasonShorter: a list lacks values of a matrix, whose children did not all write the result.
+	reasonShorter = "MatrixResultShorter"
+)
+
+// warn emits the warnings of a reconcile whose status is stored.
+func (r *Reconciler) warn(pr *v1.PipelineRun, found report) {
+	emit := func(reason string, sentences []string) {
+		for _, s := range sentences[:min(len(sentences), maxSentences)] {
+			r.Recorder.Eventf(pr, nil, corev1.EventTypeWarning, reason, "Reconcile", "%s", reconcile.Note(s))
+		}
+	}
+	emit(reasonNotWritten, found.unwritten)
+	emit(reasonShorter, found.shorter)
+}
+
 // eventsFor returns the events of a change between two statuses: the start, each child, a panic, and the end.
 func eventsFor(before, after v1.PipelineRunStatus) []reconcile.Event {
 	var events []reconcile.Event

@@ -3,7 +3,6 @@ package pipelinerun
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,6 +18,8 @@ type Outcome struct {
 	Condition metav1.Condition
 	// Results are the results of the pipeline. A failed run keeps those that could be computed.
 	Results []v1.PipelineRunResult
+	// Unwritten are sentences about the results that are absent although their task succeeded.
+	Unwritten []string
 }
 
 // refused returns the condition of a run that ends before it starts.
@@ -39,10 +40,10 @@ func refused(pr *v1.PipelineRun, state State, obs Observation) metav1.Condition 
 // ended returns the outcome of a run in which nothing is running any more.
 func ended(pr *v1.PipelineRun, obs Observation, plan Plan, t *summary) *Outcome {
 	var values []v1.PipelineRunResult
-	var missing []*substitute.MissingResultError
+	var absent []substitute.AbsentResult
 	err := plan.TooMuch
 	if err == nil {
-		values, missing, err = substitute.PipelineResults(obs.Spec.Results, obs.Vars, plan.Results)
+		values, absent, err = substitute.PipelineResults(obs.Spec.Results, obs.Vars, plan.Results)
 	}
 	if reason, message := failure(pr, obs, plan, t); reason != "" {
 		message += unansweredNote(plan.unanswered())
@@ -55,16 +56,14 @@ func ended(pr *v1.PipelineRun, obs Observation, plan Plan, t *summary) *Outcome 
 		}
 		return &Outcome{Condition: v1.Failed(reason, fmt.Sprintf("%s; %v", t, err))}
 	}
-	parts := []string{t.String()}
-	for _, m := range missing {
-		// A declared result may be missing. The result is then absent, and this message has the cause.
-		parts = append(parts, "left out: "+m.Error())
-	}
-	message := strings.Join(parts, "; ")
+	outcome := &Outcome{Results: values, Unwritten: unwritten(absent, plan.Tasks)}
+	message := t.String() + enumerated(leftOut(absent, plan.Tasks)) + enumerated(plan.Shorter)
 	if len(t.skipped) > 0 {
-		return &Outcome{Condition: v1.Completed(message), Results: values}
+		outcome.Condition = v1.Completed(message)
+	} else {
+		outcome.Condition = v1.Succeeded(message)
 	}
-	return &Outcome{Condition: v1.Succeeded(message), Results: values}
+	return outcome
 }
 
 // failure returns why the run did not succeed; the reason is empty if it did. A cancellation or timeout of the run has

@@ -37,6 +37,8 @@ type Plan struct {
 	Results substitute.Tasks
 	// TooMuch reports that these are more than the run can hold.
 	TooMuch error
+	// Shorter are sentences about lists in Results that lack values of a matrix.
+	Shorter []string
 	// Need is what must be read before the plan is complete; nil when it is.
 	Need *Need
 }
@@ -48,6 +50,8 @@ type Wanted struct {
 	// Runs has one for each combination of its matrix, and References has the status entry of each.
 	Runs       []Run
 	References []v1.ChildReference
+	// Shorter are sentences about lists that the task uses, and that lack values of a matrix.
+	Shorter []string
 
 	// bytes is the size of the children, encoded, and growth is how much the PipelineRun grows by references to a matrix.
 	bytes, growth int
@@ -271,6 +275,7 @@ func (p *planner) collect() {
 	}
 	p.plan.TooMuch = err
 	p.plan.Results = resultsOf(p.tasks, p.Loaded, Succeeded, Ignored, Failed)
+	p.plan.Shorter = p.Loaded.shorter(wanted)
 }
 
 // abandonsTasks reports whether there are tasks that are skipped now because their part of the pipeline stops.

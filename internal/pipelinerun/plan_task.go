@@ -69,7 +69,7 @@ func (p *planner) prepare(s *TaskState, vars substitute.Variables) (*Wanted, *Pr
 		s.skip(v1.SkipReasonEmptyMatrix, nil)
 		return nil, nil
 	}
-	names, wanted := substitute.NamesOf(vars, start.results), &Wanted{}
+	names, wanted := substitute.NamesOf(vars, start.results), &Wanted{Shorter: p.Loaded.shorter(p.needed(s.Task))}
 	if wanted.growth, problem = p.growth(task, len(combinations)); problem != nil {
 		return nil, problem
 	}

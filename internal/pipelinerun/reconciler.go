@@ -150,13 +150,14 @@ func (r *Reconciler) reconcile(ctx context.Context, pr *v1.PipelineRun) (ctrl.Re
 	if state == Done {
 		return ctrl.Result{}, nil
 	}
-	status, oversize := statusFor(pr, state, obs, plan, effect)
+	status, found := statusFor(pr, state, obs, plan, effect)
 	if status, err = r.store(ctx, pr, status); err != nil {
 		return ctrl.Result{}, reconcile.Retry(err)
 	}
-	if oversize {
+	if found.oversize {
 		r.Metrics.Oversize(metrics.FoundBefore)
 	}
+	r.warn(pr, found)
 	return ctrl.Result{RequeueAfter: wakeAfter(status, obs, plan, effect)}, nil
 }
 

@@ -44,6 +44,8 @@ type results struct {
 	values map[string]map[string]v1.Value
 	// looked are the results that were read, with the kept parts of each.
 	looked needs
+	// unwritten are the children of matrices that did not write a result that was read, by task and by result.
+	unwritten map[string]map[string]*copies
 	// tooMuch names the tasks that need more results than they can hold; "" means the results of the pipeline.
 	tooMuch map[string]error
 	// held is the bytes of the values.
@@ -52,7 +54,10 @@ type results struct {
 }
 
 func newResults(lease *budget.Lease) *results {
-	return &results{values: map[string]map[string]v1.Value{}, looked: needs{}, tooMuch: map[string]error{}, lease: lease}
+	return &results{
+		values: map[string]map[string]v1.Value{}, looked: needs{}, unwritten: map[string]map[string]*copies{},
+		tooMuch: map[string]error{}, lease: lease,
+	}
 }
 
 // view is a substitute.Tasks: the results of some tasks, and how many children tasks have.
@@ -215,8 +220,9 @@ func (r *results) loadTask(ctx context.Context, read reader, s *TaskState, wante
 
 func (r *results) loadChildren(ctx context.Context, read reader, s *TaskState, wanted, missing map[string]*uses, bytes *wantedBytes) error {
 	for i := range s.Children {
-		if s.Children[i].Unanswered {
-			continue // it may still write them
+		if s.Children[i].Unanswered { // it may still write them
+			r.noteUnwritten(s, s.Children[i].Run, nil, missing)
+			continue
 		}
 		if !r.reserve() {
 			return errBusy
@@ -229,6 +235,7 @@ func (r *results) loadChildren(ctx context.Context, read reader, s *TaskState, w
 		if gone {
 			return &lostError{s.Task.Name, child.Kind().Name(), child.GetName()}
 		}
+		r.noteUnwritten(s, child, whole.Results(), missing)
 		for _, result := range whole.Results() {
 			if use := missing[result.Name]; use != nil {
 				if err := r.keep(s, result, use, wanted[result.Name], bytes); err != nil {
@@ -245,6 +252,7 @@ func (r *results) remove(task, name string) {
 	r.held -= memoryOf(r.values[task][name])
 	delete(r.values[task], name)
 	delete(r.looked[task], name)
+	delete(r.unwritten[task], name)
 }
 
 // drop drops the results of a task of which more is needed than is kept, and records what must be kept of them.

@@ -1,6 +1,8 @@
 package pipelinerun
 
 import (
+	"fmt"
+
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -39,16 +41,24 @@ func (e *Effect) startOf(now metav1.Time, plan Plan, final bool) metav1.Time {
 	return first
 }
 
-// statusFor computes the complete status of a run that has not ended. It shares memory with the present one. Oversize reports
-// that the object could not hold its results.
-func statusFor(pr *v1.PipelineRun, state State, obs Observation, plan Plan, effect Effect) (status v1.PipelineRunStatus, oversize bool) {
-	status = pr.Status
+// report is what a reconcile reports beside the status.
+type report struct {
+	// oversize reports that the object could not hold the results of the run.
+	oversize bool
+	// unwritten are sentences about results of the run that are absent although their task succeeded, and shorter about lists
+	// that lack values of a matrix.
+	unwritten, shorter []string
+}
+
+// statusFor computes the complete status of a run that has not ended. It shares memory with the present one.
+func statusFor(pr *v1.PipelineRun, state State, obs Observation, plan Plan, effect Effect) (v1.PipelineRunStatus, report) {
+	status := pr.Status
 	status.Conditions = append([]metav1.Condition(nil), pr.Status.Conditions...)
 	now := metav1.NewTime(obs.Now)
 	status.ObservedGeneration = pr.Generation
 	if state == Pending {
 		status.SetCondition(v1.Running(v1.PipelineRunReasonPending, "the run is held by spec.status; it starts when that is emptied"), now)
-		return status, false
+		return status, report{}
 	}
 	if status.StartTime == nil && state != CancelledBeforeStart {
 		start := effect.startOf(now, plan, false)
@@ -61,10 +71,10 @@ func statusFor(pr *v1.PipelineRun, state State, obs Observation, plan Plan, effe
 	case CancelledBeforeStart, Late, Unresolved, Invalid:
 		status.CompletionTime = &now
 		status.SetCondition(refused(pr, state, obs), now)
-		return status, false
+		return status, report{}
 	case Resolving:
 		status.SetCondition(v1.Running(obs.Resolving.Reason(), obs.Resolving.Message), now)
-		return status, false
+		return status, report{}
 	default:
 	}
 	if status.PipelineSpec == nil {
@@ -82,15 +92,29 @@ func statusFor(pr *v1.PipelineRun, state State, obs Observation, plan Plan, effe
 		if t.unstarted {
 			status.SetCondition(v1.StartFailure(t.reason, t.failure), now)
 		}
-		return status, false
+		return status, report{shorter: shorterOf(plan, effect)}
 	}
 	meta.RemoveStatusCondition(&status.Conditions, v1.ConditionStartFailure)
 	outcome := ended(pr, obs, plan, t)
 	status.Results = outcome.Results
 	status.CompletionTime = &now
 	status.SetCondition(outcome.Condition, now)
-	status, oversize = runKind().Fit(pr, status, now)
-	return withShownSpec(pr, status, obs), oversize
+	status, oversize := runKind().Fit(pr, status, now)
+	return withShownSpec(pr, status, obs), report{oversize, outcome.Unwritten, plan.Shorter}
+}
+
+// shorterOf returns the sentences about the lists that the tasks which have just started use.
+func shorterOf(plan Plan, effect Effect) []string {
+	var out []string
+	for i := range plan.Wanted {
+		w := &plan.Wanted[i]
+		for _, sentence := range w.Shorter {
+			if effect.Started[w.Task] != nil {
+				out = append(out, fmt.Sprintf("task %q: %s", plan.Tasks[w.Task].Task.Name, sentence))
+			}
+		}
+	}
+	return out
 }
 
 // withShownSpec returns the status of an ended run with the values of the run in its copy of the pipeline, for readers. No

@@ -36,6 +36,14 @@ func (e *MissingResultError) Error() string {
 	return fmt.Sprintf("cannot resolve result %q of task %q in %s: the task did not produce it", e.Result, e.Task, e.Field)
 }
 
+// AbsentResult is a result of a pipeline that is omitted, because its value needs a result that a task did not produce.
+type AbsentResult struct {
+	// Name is the name of the pipeline's result.
+	Name string
+	// Task and Result are what its value refers to. Result is empty for the size of a matrix.
+	Task, Result string
+}
+
 // PipelineTask returns a copy of a pipeline's task with its variables and the results of other tasks substituted, but for
 // its when expressions (see When), its display names (see Names) and for the task that is written out in it, which it shares. A
 // string that is nothing but a reference to a whole array or object becomes that array or object; an element of an array that is
@@ -156,16 +164,16 @@ func When(expressions []v1.WhenExpression, vars Variables, tasks Tasks) ([]v1.Wh
 }
 
 // PipelineResults returns the results of a pipeline whose tasks have ended. As the public documentation says, a result is
-// omitted if its value needs a result that its task did not write. Missing has these. A result that has no such part, and a whole
+// omitted if its value needs a result that its task did not write. Absent has these. A result that has no such part, and a whole
 // array or object within a longer text, is an error: the text of a variable is no result.
 func PipelineResults(declared []v1.PipelineResult, vars Variables,
-	tasks Tasks) (values []v1.PipelineRunResult, missing []*MissingResultError, err error) {
+	tasks Tasks) (values []v1.PipelineRunResult, absent []AbsentResult, err error) {
 	p := pipelineSubstitution{vars: vars, tasks: tasks, strict: true}
 	for i := range declared {
 		value := declared[i].Value
 		p.VisitValue(field.NewPath("results").Index(i).Child("value"), &value)
-		if absent, ok := errors.AsType[*MissingResultError](p.err); ok {
-			missing, p.err = append(missing, absent), nil
+		if missing, ok := errors.AsType[*MissingResultError](p.err); ok {
+			absent, p.err = append(absent, AbsentResult{declared[i].Name, missing.Task, missing.Result}), nil
 			continue
 		}
 		if p.err != nil {
@@ -177,7 +185,7 @@ func PipelineResults(declared []v1.PipelineResult, vars Variables,
 		}
 		values = append(values, v1.PipelineRunResult{Name: declared[i].Name, Value: value})
 	}
-	return values, missing, nil
+	return values, absent, nil
 }
 
 // place is where a text stands, such as params[0].value[1]. It is written only when it is needed.

@@ -269,7 +269,7 @@ func TestPipelineResults(t *testing.T) {
 		{Name: "absent", Value: v1.StringValue("$(tasks.t.results.nope)")},
 		{Name: "text", Value: v1.StringValue("is $(tasks.t.results.o.k)")},
 	}
-	values, missing, err := PipelineResults(declared, pipelineVariables(), tasks{})
+	values, absent, err := PipelineResults(declared, pipelineVariables(), tasks{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,8 +280,8 @@ func TestPipelineResults(t *testing.T) {
 	if diff := cmp.Diff(want, values); diff != "" {
 		t.Errorf("values: -want, +got:\n%s", diff)
 	}
-	if diff := cmp.Diff([]*MissingResultError{{Field: "results[1].value", Task: "t", Result: "nope"}}, missing); diff != "" {
-		t.Errorf("missing: -want, +got:\n%s", diff)
+	if diff := cmp.Diff([]AbsentResult{{Name: "absent", Task: "t", Result: "nope"}}, absent); diff != "" {
+		t.Errorf("absent: -want, +got:\n%s", diff)
 	}
 
 	declared[0].Type = v1.TypeString
