@@ -352,9 +352,9 @@ func TestMigrateStorage(t *testing.T) {
 			c.stop()
 			c.start(t)
 		}
-		pages := 1 + kill%4
-		if kill%5 == 4 && kill < 15 {
-			pages = 6 // those of one kind, and one more
+		pages := 1
+		if kill%7 == 6 {
+			pages = 7 // those of one kind, and of the next
 		}
 		killMigration(t, program, pages)
 	}
