@@ -95,7 +95,7 @@ func addCommands(root *cobra.Command, t *terminal.Terminal, flags *cluster.Flags
 		deletecmd.NewCommand(t, flags),
 	)
 	add(root, groupFiles,
-		validate.NewCommand(t),
+		validate.NewCommand(t, flags),
 		convert.NewCommand(t),
 		graph.NewCommand(t, flags),
 		resolve.NewCommand(t, flags),

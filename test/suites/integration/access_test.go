@@ -394,6 +394,10 @@ func TestUserRoles(t *testing.T) {
 		wantRight(t, "editor", right{verb, "tekton.dev", "verificationpolicies", "", namespace, ""}, false)
 	}
 
+	for verb, want := range map[string]bool{"create": true, "delete": true, "update": false, "patch": false} {
+		wantRight(t, "editor", right{verb, "resolution.tekton.dev", "resolutionrequests", "", namespace, ""}, want)
+	}
+	wantRight(t, "editor", right{"update", "resolution.tekton.dev", "resolutionrequests", "status", namespace, ""}, false)
 	for role, label := range map[string]string{"sluice-aggregate-view": "view", "sluice-aggregate-edit": "edit"} {
 		got := mustKubectl(t, "get", "clusterrole", role, "-o",
 			`jsonpath={.metadata.labels.rbac\.authorization\.k8s\.io/aggregate-to-`+label+`}`)

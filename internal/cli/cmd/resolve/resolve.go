@@ -55,7 +55,8 @@ standard error.
 
 The resolvers "git" and "bundles" run on this machine, and need no cluster unless a param names a Secret. Their hosts may be
 in private networks. The credentials for registries are those of docker login. All other resolvers, and with --in-cluster
-these as well, run in the cluster: the command creates a ResolutionRequest, waits for its answer, and deletes it.`,
+these as well, run in the cluster: the command creates a ResolutionRequest, waits for its answer, and deletes it. An object of
+the cluster whose kind, name and namespace are given is read without a request.`,
 		Example: `  sluice resolve git url=https://github.com/tektoncd/catalog revision=main pathInRepo=task/git-clone/0.9/git-clone.yaml
   sluice resolve bundles bundle=registry.example.com/team/catalog:v1 kind=task name=build
   sluice resolve http url=https://example.com/build.yaml -n team`,
@@ -72,8 +73,6 @@ these as well, run in the cluster: the command creates a ResolutionRequest, wait
 }
 
 func (o *Options) run(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
-	defer cancel()
 	params, err := parse(o.Params)
 	if err != nil {
 		return err
@@ -141,6 +140,8 @@ func (o *Options) network() (*outbound.Network, error) {
 
 // here fetches the definition on this machine.
 func (o *Options) here(ctx context.Context, resolver resolvers.Resolver, list []v1.Param) (*resolvers.Resource, error) {
+	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
+	defer cancel()
 	params, err := resolvers.NewParams(list)
 	if err != nil {
 		return nil, err

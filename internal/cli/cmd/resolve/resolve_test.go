@@ -2,19 +2,18 @@ package resolve
 
 import (
 	"bytes"
-	"encoding/base64"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	resolutionv1beta1 "github.com/sluice-ci/sluice/api/resolution/v1beta1"
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 	"github.com/sluice-ci/sluice/internal/resolvers/git/gittest"
+	"github.com/sluice-ci/sluice/test/testutil/resolver"
 )
 
 const task = "apiVersion: tekton.dev/v1\nkind: Task\nmetadata:\n  name: build\nspec:\n  steps:\n  - image: busybox\n"
@@ -90,40 +89,47 @@ func TestNoCluster(t *testing.T) {
 	}
 }
 
-func TestRead(t *testing.T) {
-	succeeded := func(status metav1.ConditionStatus) []resolutionv1beta1.Condition {
-		return []resolutionv1beta1.Condition{{Type: v1.ConditionSucceeded, Status: status, Reason: "ResolutionFailed", Message: "no such file"}}
-	}
+// TestInCluster: all other resolvers run in the cluster.
+func TestInCluster(t *testing.T) {
 	cases := map[string]struct {
 		reason string
-		status resolutionv1beta1.ResolutionRequestStatus
+		answer resolver.Answer
+		note   string
 		err    string
 	}{
-		"Succeeded": {
-			reason: "The definition.",
-			status: resolutionv1beta1.ResolutionRequestStatus{Conditions: succeeded(metav1.ConditionTrue),
-				Data: base64.StdEncoding.EncodeToString([]byte(task))},
+		"Answer": {
+			reason: "The definition, and its source.",
+			answer: resolver.Answer{Definition: task, Source: &v1.RefSource{URI: "https://example.com/build.yaml"}},
+			note:   "from https://example.com/build.yaml",
 		},
-		"Failed": {
-			reason: "The resolver's reason and message.",
-			status: resolutionv1beta1.ResolutionRequestStatus{Conditions: succeeded(metav1.ConditionFalse)},
-			err:    "ResolutionFailed: no such file",
+		"Failure": {
+			reason: "The reason and the message of the resolver.",
+			answer: resolver.Answer{Failure: "no such file"},
+			err:    "cannot resolve the reference: ResolutionFailed: no such file",
 		},
-		"Damaged": {
-			reason: "An answer that is not what it must be.",
-			status: resolutionv1beta1.ResolutionRequestStatus{Conditions: succeeded(metav1.ConditionTrue), Data: "%"},
-			err:    "not base64",
+		"NoAnswer": {
+			reason: "The time of the command is the limit.",
+			err:    `cannot get an answer from resolver "http" within 5s`,
 		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, err := read(&resolutionv1beta1.ResolutionRequest{Status: &tc.status})
-			switch {
-			case tc.err == "" && (err != nil || string(got.Content) != task):
-				t.Errorf("%s\nwant the definition, got %v", tc.reason, err)
-			case tc.err != "" && (err == nil || !strings.Contains(err.Error(), tc.err)):
-				t.Errorf("%s\nwant an error with %q, got %v", tc.reason, tc.err, err)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				always := func(*resolutionv1beta1.ResolutionRequest) resolver.Answer { return tc.answer }
+				c := &cluster.Cluster{Client: resolver.InMemory(t, "team", always), Namespace: "team"}
+				var out, notes bytes.Buffer
+				o := &Options{
+					Terminal: &terminal.Terminal{Out: &out, Err: &notes}, Source: cluster.Fixed{Cluster: c}, Resolver: "http",
+					Params: []string{"url=https://example.com/build.yaml"}, Timeout: 5 * time.Second,
+				}
+				err := o.run(t.Context())
+				switch {
+				case tc.err == "" && (err != nil || out.String() != task || !strings.Contains(notes.String(), tc.note)):
+					t.Errorf("%s\nwant %q and %q, got %q, %q, %v", tc.reason, task, tc.note, out.String(), notes.String(), err)
+				case tc.err != "" && (err == nil || !strings.Contains(err.Error(), tc.err)):
+					t.Errorf("%s\nwant an error with %q, got %v", tc.reason, tc.err, err)
+				}
+			})
 		})
 	}
 }

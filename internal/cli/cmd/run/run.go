@@ -182,7 +182,7 @@ func (o *Options) ready(ctx context.Context, c *cluster.Cluster, object *unstruc
 	if len(params) == 0 {
 		return nil
 	}
-	return setParams(object, params, declaredParams(ctx, c, object))
+	return setParams(object, params, o.declaredParams(ctx, c, object))
 }
 
 // leave prints how to follow the runs.

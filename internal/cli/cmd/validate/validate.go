@@ -2,6 +2,7 @@
 package validate
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"io/fs"
@@ -12,8 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sluice-ci/sluice/internal/cli/checkout"
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
+	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/validate/check"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/validate/predict"
 	"github.com/sluice-ci/sluice/internal/cli/table"
@@ -30,6 +31,9 @@ type Options struct {
 	// ResultsFrom and MaxResultSize are the settings of the installation that the files are for.
 	ResultsFrom   string
 	MaxResultSize int64
+	// InCluster reads the definitions of references through the cluster of Source.
+	InCluster bool
+	Source    cluster.Source
 	// Strict counts warnings as errors.
 	Strict bool
 	// Output is the output format.
@@ -37,15 +41,16 @@ type Options struct {
 }
 
 // NewCommand returns the command `sluice validate`.
-func NewCommand(t *terminal.Terminal) *cobra.Command {
-	o := &Options{Terminal: t}
+func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
+	o := &Options{Terminal: t, Source: source}
 	c := &cobra.Command{
 		Use:   "validate FILE...",
 		Short: "Find problems in files, without a cluster",
 		Long: `Reads files and folders, and reports with file, line and column what the API server and the controller would refuse:
 unknown fields and broken rules. If the files have both a Task and the Pipeline or run that uses it, it also reports params,
 workspaces and results that do not match. If a reference of the resolver git names the repository that the file is in, the Task
-or Pipeline is read from the checkout, whatever the revision of the reference is. Text that is accepted but looks like a
+or Pipeline is read from the checkout, whatever the revision of the reference is. With --in-cluster, the definitions of all other
+references are read through the resolvers of the cluster, except for references with variables. Text that is accepted but looks like a
 mistake, such as a variable that does not exist, is a warning. Templates of Helm, patches of a kustomization, and objects of
 version v1beta1 are named in a note and not checked. The runs in a TriggerTemplate are checked, except for the lines with its
 params. It ignores objects that are not of tekton.dev.
@@ -57,11 +62,12 @@ Exit status: 0 no errors (there may be warnings), 1 errors, 2 a file could not b
 		Example: `  sluice validate pipeline.yaml tasks/            # files, and all *.yaml and *.yml below a folder
   sluice validate . --strict -o json              # in CI: warnings count as errors
   sluice validate . --results-from sidecar-logs --max-result-size 1000000
+  sluice validate pipelinerun.yaml --in-cluster -n team   # also the definitions that it refers to
   kustomize build . | sluice validate -`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			o.Files = args
-			return o.Run()
+			return o.Run(c.Context())
 		},
 	}
 	flags := c.Flags()
@@ -69,6 +75,7 @@ Exit status: 0 no errors (there may be warnings), 1 errors, 2 a file could not b
 		strings.Join(methods(), " or "))
 	flags.Int64Var(&o.MaxResultSize, "max-result-size", results.DefaultMaxSize, "maximum `bytes` of one result")
 	flags.BoolVar(&o.Strict, "strict", false, "exit with status 1 also for warnings")
+	flags.BoolVar(&o.InCluster, "in-cluster", false, "read the definitions of references through the resolvers of the cluster")
 	// The flag exists, because it is defined above.
 	_ = c.RegisterFlagCompletionFunc("results-from", cobra.FixedCompletions(methods(), cobra.ShellCompDirectiveNoFileComp))
 	o.Output.Register(c)
@@ -81,15 +88,17 @@ func methods() []string {
 
 // report is the JSON of -o json.
 type report struct {
-	Files    int             `json:"files"`
-	Objects  int             `json:"objects"`
-	Errors   int             `json:"errors"`
-	Warnings int             `json:"warnings"`
+	Files    int `json:"files"`
+	Objects  int `json:"objects"`
+	Errors   int `json:"errors"`
+	Warnings int `json:"warnings"`
+	// NotRead is the number of definitions of references that were not read.
+	NotRead  int             `json:"notRead"`
 	Findings []check.Finding `json:"findings"`
 }
 
 // Run validates the files and prints the findings.
-func (o *Options) Run() error {
+func (o *Options) Run(ctx context.Context) error {
 	if !slices.Contains(methods(), o.ResultsFrom) {
 		return clierror.Usage("sluice validate", "--results-from %q is not one of %s", o.ResultsFrom, strings.Join(methods(), ", "))
 	}
@@ -100,7 +109,11 @@ func (o *Options) Run() error {
 	if err != nil {
 		return err
 	}
-	set, err := Read(files, o.Terminal.In)
+	fetch, err := o.fetch(ctx)
+	if err != nil {
+		return err
+	}
+	set, err := readWith(files, o.Terminal.In, fetch)
 	if err != nil {
 		return err
 	}
@@ -112,6 +125,7 @@ func (o *Options) Run() error {
 	r := report{
 		Files: len(files), Objects: len(set.Objects), Findings: findings,
 		Errors: check.Count(findings, check.Error), Warnings: check.Count(findings, check.Warning),
+		NotRead: set.NotRead,
 	}
 	if r.Findings == nil {
 		r.Findings = []check.Finding{}
@@ -176,7 +190,11 @@ func filesBelow(folder string) ([]string, error) {
 
 // Read reads the files into a set; "-" reads in.
 func Read(files []string, in io.Reader) (*check.Set, error) {
-	set := &check.Set{Fetch: checkout.NewReader().Read}
+	return readWith(files, in, fromCheckouts())
+}
+
+func readWith(files []string, in io.Reader, fetch check.Fetch) (*check.Set, error) {
+	set := &check.Set{Fetch: fetch}
 	for _, file := range files {
 		var text []byte
 		var err error
@@ -230,6 +248,10 @@ func (o *Options) print(w io.Writer, r report, others int) error {
 	}
 	if others > 0 {
 		summary += fmt.Sprintf(" (%s of other groups ignored)", counted(others, "object"))
+	}
+	if r.NotRead > 0 {
+		summary += fmt.Sprintf(" (%s of references not read; --in-cluster reads them, except for references with variables)",
+			counted(r.NotRead, "definition"))
 	}
 	_, err := io.WriteString(w, b.String()+summary+"\n")
 	return err

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
+	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/validate"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/validate/check"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
@@ -30,7 +31,7 @@ func run(t *testing.T, in string, args ...string) (out string, code clierror.Cod
 		}
 	}
 	var stdout, stderr bytes.Buffer
-	c := validate.NewCommand(terminal.Plain(strings.NewReader(in), &stdout, &stderr))
+	c := validate.NewCommand(terminal.Plain(strings.NewReader(in), &stdout, &stderr), &cluster.Flags{})
 	for i := range args {
 		args[i] = strings.ReplaceAll(args[i], "$DIR", folder)
 	}

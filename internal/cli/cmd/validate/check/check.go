@@ -25,6 +25,8 @@ type Set struct {
 	Others int
 	// Fetch finds the definitions of references to resolvers; nil finds none.
 	Fetch Fetch
+	// NotRead is the number of definitions of references that Fetch does not know.
+	NotRead int
 
 	// fetched are the definitions by their reference.
 	fetched map[string]fetched

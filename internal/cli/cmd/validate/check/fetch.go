@@ -10,13 +10,22 @@ import (
 	"github.com/sluice-ci/sluice/internal/convert"
 )
 
-// Fetch returns the definition that a reference in a file names, as YAML. It returns false if the definition is not known here.
-type Fetch func(file string, ref *v1.ResolverRef) (text []byte, known bool, err error)
+// Fetch returns the definition that a reference in a file names.
+type Fetch func(file string, ref *v1.ResolverRef) (Definition, error)
+
+// Definition is the definition that a reference names. The zero Definition is one that is not known here.
+type Definition struct {
+	// Text is YAML.
+	Text []byte
+	// Exact reports that a run gets the same definition, or fails with the same error.
+	Exact bool
+}
 
 // fetched is a definition of a reference.
 type fetched struct {
 	task     *v1.Task
 	pipeline *v1.Pipeline
+	exact    bool
 	problem  string
 }
 
@@ -41,6 +50,9 @@ func (s *Set) pipelineOf(o *Object, ref *v1.PipelineRef, path string) (*v1.Pipel
 func (f fetched) findings(o *Object, path string) []Finding {
 	if f.problem == "" {
 		return nil
+	}
+	if f.exact {
+		return []Finding{o.Finding(Error, path, f.problem, "it was read through the cluster, as a run reads it")}
 	}
 	return []Finding{o.Finding(Warning, path, f.problem, "the run reads the revision of the reference, which may differ from the checkout")}
 }
@@ -67,21 +79,22 @@ func (s *Set) fetch(o *Object, kind string, ref *v1.ResolverRef) fetched {
 }
 
 func (s *Set) read(o *Object, kind string, ref *v1.ResolverRef) fetched {
-	text, known, err := s.Fetch(o.Document.Start().File, ref)
+	definition, err := s.Fetch(o.Document.Start().File, ref)
 	if err != nil {
-		return fetched{problem: err.Error()}
+		return fetched{exact: definition.Exact, problem: err.Error()}
 	}
-	if !known {
+	if definition.Text == nil {
+		s.NotRead++
 		return fetched{}
 	}
-	found := fetched{task: &v1.Task{}}
+	found := fetched{exact: definition.Exact, task: &v1.Task{}}
 	var into any = found.task
 	if kind == v1.KindPipeline {
-		found = fetched{pipeline: &v1.Pipeline{}}
+		found = fetched{exact: definition.Exact, pipeline: &v1.Pipeline{}}
 		into = found.pipeline
 	}
-	if err := decodeFetched(text, kind, into); err != nil {
-		return fetched{problem: fmt.Sprintf("cannot use the %s of the reference: %v", kind, err)}
+	if err := decodeFetched(definition.Text, kind, into); err != nil {
+		return fetched{exact: definition.Exact, problem: fmt.Sprintf("cannot use the %s of the reference: %v", kind, err)}
 	}
 	return found
 }
