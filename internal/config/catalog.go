@@ -29,7 +29,7 @@ func ignoredFlags() []ignored {
 		{key: "enable-kubernetes-sidecar", agrees: []string{"true"}, because: alwaysOn},
 		{key: "enable-termination-message-compression", agrees: []string{"true"}, because: alwaysOn},
 		{key: "enable-informer-cache-transforms", agrees: []string{"true"}, because: alwaysOn},
-		{key: "enable-artifacts", agrees: []string{"false"}, because: absent},
+		{key: "enable-artifacts", agrees: []string{"true"}, because: alwaysOn},
 		{key: "enable-concise-resolver-syntax", agrees: []string{"false"}, because: absent},
 		{key: "enable-tekton-oci-bundles", agrees: []string{"false"}, because: absent},
 		{key: "send-cloudevents-for-runs", agrees: []string{"false"}, because: "no CloudEvents are sent"},

@@ -29,7 +29,7 @@ func tektonKeys() []tektonKey {
 		"running-in-environment-with-injected-sidecars": "false", "trusted-resources-verification-no-match-policy": "fail",
 		"enable-provenance-in-status": "false", "enable-cel-in-whenexpression": "false", "enable-param-enum": "false",
 		"enable-step-actions": "false", "enable-kubernetes-sidecar": "false", "enable-termination-message-compression": "false",
-		"enable-artifacts": "true", "enable-concise-resolver-syntax": "true", "enable-tekton-oci-bundles": "true",
+		"enable-artifacts": "false", "enable-concise-resolver-syntax": "true", "enable-tekton-oci-bundles": "true",
 		"send-cloudevents-for-runs": "true", "enable-wait-exponential-backoff": "true", "enable-informer-cache-transforms": "false",
 	})
 	add("config-defaults", map[string]string{
@@ -124,7 +124,7 @@ func TestNotices(t *testing.T) {
 			reason: "What is so in any case needs no notice.", configMap: FlagsName,
 			data: map[string]string{
 				"enable-step-actions": "true",
-				"enable-artifacts":    "false",
+				"enable-artifacts":    "true",
 			},
 		},
 		"EmptyValue": {

@@ -66,10 +66,10 @@ func (w watched) events() []string {
 // TestEventsOncePerChange: a resync reads a ConfigMap again without a change, and its events are not repeated.
 func TestEventsOncePerChange(t *testing.T) {
 	w := newWatched(settingsIn("ns", FlagsName, map[string]string{
-		"results-from":     "sidecar-logs",
-		"max-result-size":  "ten",
-		"enable-artifacts": "true",
-		"colour":           "blue",
+		"results-from":              "sidecar-logs",
+		"max-result-size":           "ten",
+		"enable-tekton-oci-bundles": "true",
+		"colour":                    "blue",
 	}))
 	if err := w.Load(t.Context(), w.client); err != nil {
 		t.Fatal(err)
@@ -83,7 +83,7 @@ func TestEventsOncePerChange(t *testing.T) {
 		t.Errorf("without a change: %q", got)
 	}
 	changed := settingsIn("ns", FlagsName,
-		map[string]string{"results-from": "sidecar-logs", "max-result-size": "eleven", "enable-artifacts": "true"})
+		map[string]string{"results-from": "sidecar-logs", "max-result-size": "eleven", "enable-tekton-oci-bundles": "true"})
 	if err := w.client.Update(t.Context(), changed); err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestEventsOncePerChange(t *testing.T) {
 	if got := w.pass(t, "ns", FlagsName); len(got) != 0 {
 		t.Errorf("when all is well: %q", got)
 	}
-	changed = settingsIn("ns", FlagsName, map[string]string{"enable-artifacts": "true"})
+	changed = settingsIn("ns", FlagsName, map[string]string{"enable-tekton-oci-bundles": "true"})
 	if err := w.client.Update(t.Context(), changed); err != nil {
 		t.Fatal(err)
 	}

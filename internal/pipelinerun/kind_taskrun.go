@@ -1,6 +1,7 @@
 package pipelinerun
 
 import (
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -8,6 +9,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/results/artifacts"
+	"github.com/sluice-ci/sluice/internal/variables"
 )
 
 // taskRuns is the kind of the children of ordinary tasks.
@@ -84,8 +87,33 @@ func (t taskRun) Given() (params []v1.Param, repeated any) {
 	return t.Spec.Params, t.Spec.TaskSpec
 }
 
-// Results returns the results of the TaskRun.
-func (t taskRun) Results() []v1.TaskRunResult { return t.Status.Results }
+// Results returns the results of the TaskRun, and the values of each of its artifacts as a string under the name of
+// variables.ArtifactResult.
+func (t taskRun) Results() []v1.TaskRunResult {
+	if t.Status.Artifacts == nil {
+		return t.Status.Results
+	}
+	all := slices.Clone(t.Status.Results)
+	add := func(of string, list []v1.Artifact) {
+		for _, a := range list {
+			all = append(all, v1.TaskRunResult{
+				Name: variables.ArtifactResult(of, a.Name), Type: v1.TypeString, Value: v1.StringValue(artifactText(a)),
+			})
+		}
+	}
+	add(variables.AttributeInputs, t.Status.Artifacts.Inputs)
+	add(variables.AttributeOutputs, t.Status.Artifacts.Outputs)
+	return all
+}
+
+// artifactText returns the values of an artifact as JSON.
+func artifactText(a v1.Artifact) string {
+	values := make([]artifacts.Value, len(a.Values))
+	for i, value := range a.Values {
+		values[i] = artifacts.Value{Digest: value.Digest, URI: value.URI}
+	}
+	return artifacts.Text(values)
+}
 
 // Progress returns how far the TaskRun has come.
 func (t taskRun) Progress() Progress {

@@ -28,7 +28,10 @@ func Build(in Input) (*corev1.Pod, error) {
 		return nil, errUnmerged
 	}
 	in.Spec = in.Commands.applied(in.Spec)
-	b := &builder{Input: in, template: mergedTemplate(in.Settings.PodTemplate, in.TaskRun.Spec.PodTemplate), results: ResultsOf(in.Spec)}
+	b := &builder{
+		Input: in, template: mergedTemplate(in.Settings.PodTemplate, in.TaskRun.Spec.PodTemplate),
+		results: resultsOf(in.Spec, in.Documents),
+	}
 	if err := b.checkReserved(); err != nil {
 		return nil, err
 	}

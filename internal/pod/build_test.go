@@ -94,6 +94,10 @@ func TestBuildGolden(t *testing.T) {
 			reason: "the results sidecar comes last, sees everything read-only, and no init container gates the first step",
 			in:     input(v1.TaskSpec{Results: results, Steps: []v1.Step{command("one", "echo", "1"), command("two", "echo", "2")}}, otherMethod),
 		},
+		"artifacts": {
+			reason: "documents of artifacts leave the pod like results; that of the task has a volume for itself",
+			in:     input(artifactsTask(), substitutedArtifacts, otherMethod),
+		},
 		"init-container": {
 			reason: "without image volumes one init container copies the binary",
 			in:     input(v1.TaskSpec{Steps: []v1.Step{command("one", "true")}}, func(in *Input) { in.Delivery = InitContainer }),

@@ -50,6 +50,8 @@ type Input struct {
 	Credentials []corev1.Secret
 	// References are the references of the steps' texts to results of earlier steps.
 	References []substitute.StepResultToken
+	// Documents are the documents of artifacts that the steps may write, from DocumentsOf.
+	Documents Documents
 	// Expressions are the expressions of when[].cel that refer to results of earlier steps, in the form of the entrypoint, by
 	// their texts.
 	Expressions map[string]when.Expression

@@ -30,6 +30,7 @@ const (
 const (
 	binVolume       = v1.ReservedVolumePrefix + "bin"
 	resultsVolume   = v1.ReservedVolumePrefix + "results"
+	artifactsVolume = v1.ReservedVolumePrefix + "artifacts"
 	homeVolume      = v1.ReservedVolumePrefix + "home"
 	workspaceVolume = v1.ReservedVolumePrefix + "workspace"
 	downwardVolume  = v1.ReservedVolumePrefix + "downward"

@@ -56,18 +56,27 @@ func (b *builder) runtimeArgs(s v1.Step, i int) ([]string, error) {
 // referred returns the reference in the form of the entrypoint of the step at index i.
 func (b *builder) referred(r substitute.StepResultToken, i int) (stepresult.Reference, error) {
 	n := slices.IndexFunc(b.results, func(c Result) bool {
-		return c.Step != OfTask && c.Step < i && c.Result == r.Result && podpaths.StepName(b.Spec.Steps[c.Step], c.Step) == r.Step
+		return c.Step != OfTask && c.Step < i && podpaths.StepName(b.Spec.Steps[c.Step], c.Step) == r.Step && isSource(c, r)
 	})
 	if n < 0 {
-		return stepresult.Reference{}, &FieldError{fmt.Sprintf("spec.steps[%d]", i), "$(steps." + r.Step + ".results." + r.Result + ")",
-			"no step before this one has that result"}
+		return stepresult.Reference{}, &FieldError{fmt.Sprintf("spec.steps[%d]", i), r.Reference(), "no step before this one has that"}
 	}
 	c := b.results[n]
-	return stepresult.Reference{
-		Token: r.Token,
-		File:  results.File{Declared: c.Declared, Path: podpaths.StepResultPath(b.Spec.Steps[c.Step], c.Step, c.Result)},
-		Whole: r.Whole, Index: r.Index, Key: r.Key,
-	}, nil
+	found := stepresult.Reference{
+		Token: r.Token, File: results.File{Declared: c.Declared, Path: c.Path(b.Spec)}, Whole: r.Whole, Index: r.Index, Key: r.Key,
+	}
+	if r.Artifacts != "" {
+		found.Key = r.Artifacts + "." + r.Result
+	}
+	return found, nil
+}
+
+// isSource reports whether a result of a step is the one that a token stands for, or the document with its artifact.
+func isSource(c Result, r substitute.StepResultToken) bool {
+	if r.Artifacts != "" {
+		return c.IsDocument()
+	}
+	return !c.IsDocument() && c.Result == r.Result
 }
 
 // uses reports whether a token is in any text of the step.

@@ -135,13 +135,13 @@ func (b *builder) recordArgs(s v1.Step, i int) []string {
 	if len(s.Results) > 0 {
 		args = append(args, "-own-results", podpaths.StepDir(podpaths.StepContainer(s, i))+"/"+podpaths.StepResults)
 	}
+	if b.Documents.has(i) {
+		args = append(args, "-own-artifacts", podpaths.StepArtifactsDir(s, i))
+	}
 	var files []string
 	for _, r := range b.results {
-		switch r.Step {
-		case OfTask:
-			files = append(files, option("result", results.File{Declared: r.Declared, Path: podpaths.ResultPath(r.Result)}.String()))
-		case i:
-			files = append(files, option("result", results.File{Declared: r.Declared, Path: podpaths.StepResultPath(s, i, r.Result)}.String()))
+		if r.Step == OfTask || r.Step == i {
+			files = append(files, option("result", results.File{Declared: r.Declared, Path: r.Path(b.Spec)}.String()))
 		}
 	}
 	if len(files) > 0 || b.refersToResults(s) {

@@ -41,14 +41,17 @@ func (l Layout) ResultArgs() []string {
 	return args
 }
 
-// ResultDirs returns the directories of results, each once: that of the task's results, and those of the steps with own
-// results.
+// ResultDirs returns the directories of results, each once: that of the task's results, those of the steps with own results or
+// artifacts, and that of the task's artifacts.
 func (l Layout) ResultDirs() []string {
 	var dirs []string
 	for _, r := range l.Results {
 		dir := podpaths.ResultsDir
-		if r.Step != OfTask {
+		switch {
+		case r.Step != OfTask:
 			dir = stepRunDir(r.Step)
+		case r.IsDocument():
+			dir = podpaths.ArtifactsDir
 		}
 		if !slices.Contains(dirs, dir) {
 			dirs = append(dirs, dir)
@@ -63,13 +66,16 @@ func (l Layout) ResultMounts() []corev1.VolumeMount {
 	if ofTask(l.Results) {
 		mounts = append(mounts, corev1.VolumeMount{Name: resultsVolume, MountPath: podpaths.ResultsDir, ReadOnly: true})
 	}
+	if slices.ContainsFunc(l.Results, func(r Result) bool { return r.Step == OfTask && r.IsDocument() }) {
+		mounts = append(mounts, corev1.VolumeMount{Name: artifactsVolume, MountPath: podpaths.ArtifactsDir, ReadOnly: true})
+	}
 	for i := range l.Steps {
 		mounts = append(mounts, corev1.VolumeMount{Name: runVolume(i), MountPath: stepRunDir(i), ReadOnly: true})
 	}
 	return mounts
 }
 
-// ofTask reports whether any result is one of the task.
+// ofTask reports whether any result is one of the task. Its document of artifacts has a volume for itself.
 func ofTask(all []Result) bool {
-	return slices.ContainsFunc(all, func(r Result) bool { return r.Step == OfTask })
+	return slices.ContainsFunc(all, func(r Result) bool { return r.Step == OfTask && !r.IsDocument() })
 }

@@ -34,6 +34,9 @@ func (b *builder) volumes() []corev1.Volume {
 	if ofTask(b.results) {
 		volumes = append(volumes, emptyDir(resultsVolume))
 	}
+	if b.Documents.Task {
+		volumes = append(volumes, emptyDir(artifactsVolume))
+	}
 	volumes = append(volumes, b.holdVolumes()...)
 	volumes = append(volumes, b.workloadVolumes()...)
 	volumes = append(volumes, b.secretVolumes()...)
@@ -83,6 +86,9 @@ func (b *builder) stepMounts(s v1.Step, i int) []corev1.VolumeMount {
 	if ofTask(b.results) {
 		mounts = append(mounts, corev1.VolumeMount{Name: resultsVolume, MountPath: podpaths.ResultsDir})
 	}
+	if b.Documents.Task {
+		mounts = append(mounts, corev1.VolumeMount{Name: artifactsVolume, MountPath: podpaths.ArtifactsDir})
+	}
 	if s.Script != "" {
 		mounts = append(mounts, corev1.VolumeMount{Name: numbered(scriptVolumePrefix, i), MountPath: podpaths.ScriptsDir})
 	}
@@ -98,7 +104,7 @@ func (b *builder) stepMounts(s v1.Step, i int) []corev1.VolumeMount {
 // stepDirMounts returns mounts of a step's directory, and those of the previous steps. They are the run directories under the
 // names that users know, and also under the numbers of steps.
 func (b *builder) stepDirMounts(s v1.Step, i int) []corev1.VolumeMount {
-	if len(b.Spec.Steps) == 1 && len(s.Results) == 0 && !mentions(s, podpaths.StepsDir) {
+	if len(b.Spec.Steps) == 1 && len(s.Results) == 0 && !b.Documents.has(i) && !mentions(s, podpaths.StepsDir) {
 		return nil
 	}
 	numbers := mentions(s, podpaths.StepsDir+"/")

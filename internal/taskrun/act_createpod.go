@@ -69,8 +69,8 @@ func (r *Reconciler) buildPod(tr *v1.TaskRun, obs Observation, plan Plan) (*core
 	from := transport.Needed(obs.ResultsFrom, obs.Task.Spec, obs.Flags)
 	built, err := pod.Build(pod.Input{
 		TaskRun: plan.Prepared.Run, Spec: plan.Prepared.Task.Spec, References: plan.Prepared.Task.References,
-		Expressions: plan.Prepared.Expressions,
-		Commands:    plan.Needs.Commands, MaxResultSize: obs.Flags.MaxResultSize, Settings: settings(obs.Config),
+		Expressions: plan.Prepared.Expressions, Documents: pod.DocumentsOf(obs.Task.Spec),
+		Commands: plan.Needs.Commands, MaxResultSize: obs.Flags.MaxResultSize, Settings: settings(obs.Config),
 		ResultsFrom: from, Transport: r.Transports[from], Nonce: rand.Text(), Retry: attempt(tr),
 		Signing: r.signing(tr, obs), Image: r.Inpod.Image, Delivery: r.Inpod.Delivery, Credentials: plan.Needs.Credentials,
 	})

@@ -27,6 +27,9 @@ type Outcome struct {
 	Results []v1.TaskRunResult
 	// StepResults are those of each step, by its index.
 	StepResults [][]v1.TaskRunResult
+	// Artifacts are those of the whole run, and StepArtifacts those of each step, by its index. A failed run keeps them.
+	Artifacts     *v1.Artifacts
+	StepArtifacts []v1.Artifacts
 	// Signed reports whether the results are those that the steps signed; nil if they are not signed.
 	Signed *metav1.Condition
 }
@@ -77,10 +80,15 @@ func outcomeOf(tr *v1.TaskRun, state State, obs Observation, plan Plan) *Outcome
 func cutShort(obs Observation, condition metav1.Condition) *Outcome {
 	outcome := &Outcome{Condition: condition}
 	if obs.Evidence.Set != nil {
-		values := transport.Decode(obs.Task.Spec, credible(obs.Evidence.Set))
-		outcome.Results, outcome.StepResults = values.Task, values.Steps
+		outcome.keep(transport.Decode(obs.Task.Spec, credible(obs.Evidence.Set)))
 	}
 	return outcome
+}
+
+// keep sets what is kept of the values of a run.
+func (o *Outcome) keep(values transport.Values) {
+	o.Results, o.StepResults = values.Task, values.Steps
+	o.Artifacts, o.StepArtifacts = values.Artifacts, values.StepArtifacts
 }
 
 func cancelMessage(tr *v1.TaskRun) string {
@@ -241,7 +249,8 @@ func failedStep(p *corev1.Pod) *corev1.ContainerStatus {
 func collected(obs Observation) *Outcome {
 	set := obs.Evidence.Set
 	values := transport.Decode(obs.Task.Spec, credible(set))
-	outcome := &Outcome{Results: values.Task, StepResults: values.Steps}
+	outcome := &Outcome{}
+	outcome.keep(values)
 	var also []string
 	sidecars := sidecarMessages(obs.Pod)
 	if set.Problems != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results"
 	"github.com/sluice-ci/sluice/internal/results/frame"
+	"github.com/sluice-ci/sluice/internal/transport"
 )
 
 // problems describes results that could not be transported. The reason is that of the first.
@@ -31,6 +32,9 @@ type resultPlace struct {
 // placeOf returns the result that is transported under a name.
 func placeOf(spec *v1.TaskSpec, name string) resultPlace {
 	for _, c := range pod.ResultsOf(spec) {
+		if c.Name == name && c.IsDocument() {
+			return resultPlace{transport.Documented(spec, c), c.Path(spec)}
+		}
 		if c.Name == name && c.Step != pod.OfTask {
 			step := spec.Steps[c.Step]
 			return resultPlace{

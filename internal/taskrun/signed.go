@@ -156,7 +156,7 @@ func withVerdict(outcome *Outcome, obs Observation) *Outcome {
 	if obs.Flags.Signing.Policy != config.SigningEnforce {
 		return outcome
 	}
-	outcome.Results, outcome.StepResults = nil, nil
+	outcome.keep(transport.Values{})
 	message := fmt.Sprintf("the results are not kept, since they are not those that the steps signed (%s): %s", v.Reason, v.Message)
 	reason := v1.TaskRunReasonResultsVerificationFailed
 	if c := outcome.Condition; c.Status == metav1.ConditionFalse {

@@ -13,12 +13,13 @@ func lean(status v1.TaskRunStatus) v1.TaskRunStatus {
 	return status
 }
 
-// bare returns a copy of the lean status without the results of the run and of its steps.
+// bare returns a copy of the lean status without the results and artifacts of the run and of its steps.
 func bare(status v1.TaskRunStatus) v1.TaskRunStatus {
 	status = lean(*status.DeepCopy())
-	status.Results = nil
+	status.Results, status.Artifacts = nil, nil
 	for i := range status.Steps {
-		status.Steps[i].Results = nil
+		s := &status.Steps[i]
+		s.Results, s.Inputs, s.Outputs = nil, nil, nil
 	}
 	return status
 }
@@ -49,7 +50,7 @@ func checkRoom(tr *v1.TaskRun, spec *v1.TaskSpec) error {
 	return nil
 }
 
-// resultParts returns the results of the run and of its steps, the latter as STEP.RESULT.
+// resultParts returns the results of the run and of its steps, the latter as STEP.RESULT, and the artifacts.
 func resultParts(status v1.TaskRunStatus) []objectsize.Part {
 	var parts []objectsize.Part
 	for _, r := range status.Results {
@@ -59,6 +60,12 @@ func resultParts(status v1.TaskRunStatus) []objectsize.Part {
 		for _, r := range s.Results {
 			parts = append(parts, objectsize.PartOf(s.Name+"."+r.Name, r.Value))
 		}
+		if len(s.Inputs)+len(s.Outputs) > 0 {
+			parts = append(parts, objectsize.PartOf(s.Name+".artifacts", v1.Artifacts{Inputs: s.Inputs, Outputs: s.Outputs}))
+		}
+	}
+	if status.Artifacts != nil {
+		parts = append(parts, objectsize.PartOf("status.artifacts", status.Artifacts))
 	}
 	return parts
 }

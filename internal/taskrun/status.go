@@ -65,6 +65,10 @@ func statusFor(
 	for i := range min(len(status.Steps), len(outcome.StepResults)) {
 		status.Steps[i].Results = outcome.StepResults[i]
 	}
+	status.Artifacts = outcome.Artifacts
+	for i := range min(len(status.Steps), len(outcome.StepArtifacts)) {
+		status.Steps[i].Inputs, status.Steps[i].Outputs = outcome.StepArtifacts[i].Inputs, outcome.StepArtifacts[i].Outputs
+	}
 	status.CompletionTime = &now
 	status.SetCondition(outcome.Condition, now)
 	if outcome.Signed != nil {

@@ -18,5 +18,6 @@ func Trim(tr *v1.TaskRun) {
 	tr.ManagedFields = nil
 	delete(tr.Annotations, corev1.LastAppliedConfigAnnotation)
 	tr.Spec.Params, tr.Spec.TaskSpec = nil, nil
+	tr.Status.Artifacts = nil
 	tr.Status.Results, tr.Status.TaskSpec, tr.Status.Steps, tr.Status.RetriesStatus = nil, nil, nil, nil
 }

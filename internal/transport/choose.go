@@ -32,9 +32,9 @@ func (m Transports) Choose(run, task map[string]string, flags config.Flags) (con
 	return chosen, nil
 }
 
-// Needed returns the method for a pod of the task with the chosen method. A task without results, including results of steps,
-// transports nothing, so its pod gets no additions. An exception is configured by users who prefer an earlier end of the pod
-// to a small pod.
+// Needed returns the method for a pod of the task with the chosen method. A task without results, including results of steps and
+// documents of artifacts, transports nothing, so its pod gets no additions. An exception is configured by users who prefer an
+// earlier end of the pod to a small pod.
 func Needed(chosen config.ResultsFrom, spec *v1.TaskSpec, flags config.Flags) config.ResultsFrom {
 	if len(pod.ResultsOf(spec)) == 0 && !flags.FollowEveryTask {
 		return config.TerminationMessage

@@ -10,6 +10,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
+	"github.com/sluice-ci/sluice/internal/results/artifacts"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 	"github.com/sluice-ci/sluice/internal/validation"
 	"github.com/sluice-ci/sluice/internal/variables/substitute"
@@ -22,6 +23,10 @@ type Values struct {
 	Task []v1.TaskRunResult
 	// Steps has the results of each step, by its index.
 	Steps [][]v1.TaskRunResult
+	// Artifacts has those that the steps read and made, of the task's document and of all steps together; nil if there are none.
+	Artifacts *v1.Artifacts
+	// StepArtifacts has those of each step, by its index.
+	StepArtifacts []v1.Artifacts
 	// Wrong describes each result that does not match its declaration. With any of them the run fails.
 	Wrong []string
 	// TooLarge says that a result which takes its value from steps is in Wrong because it is too large to be made.
@@ -35,17 +40,24 @@ func Decode(spec *v1.TaskSpec, whole []frame.Result) Values {
 	for _, r := range whole {
 		raw[r.Name] = r.Value
 	}
-	d := decoding{values: Values{Steps: make([][]v1.TaskRunResult, len(spec.Steps))}}
+	d := decoding{values: Values{
+		Steps: make([][]v1.TaskRunResult, len(spec.Steps)), StepArtifacts: make([]v1.Artifacts, len(spec.Steps)),
+	}}
 	written := map[stepResult]v1.Value{}
 	d.made = substitute.NewTaskResults(func(step, result string) (v1.Value, bool) {
 		value, ok := written[stepResult{step, result}]
 		return value, ok
 	})
 	own := map[string]v1.TaskRunResult{}
+	var documents []artifacts.Document
 	for _, c := range pod.ResultsOf(spec) {
 		value, ok := raw[c.Name]
 		if !ok {
 			continue // a declared result may be missing
+		}
+		if c.IsDocument() {
+			documents = append(documents, d.document(spec, c, value))
+			continue
 		}
 		if c.Step == pod.OfTask {
 			if r, ok := d.decoded(taskResult(spec, c.Result), value, ""); ok {
@@ -59,6 +71,7 @@ func Decode(spec *v1.TaskSpec, whole []frame.Result) Values {
 			written[stepResult{step, c.Result}] = r.Value
 		}
 	}
+	d.values.Artifacts = artifactsOf(artifacts.Merge(documents...))
 	for i, declared := range spec.Results {
 		if r, ok := own[declared.Name]; ok {
 			d.values.Task = append(d.values.Task, r)

@@ -209,10 +209,18 @@ func (s scope) taskProblem(r variables.Reference, place use) problem {
 		}
 		return leftAlone("there is only $(credentials.path)")
 	case variables.RootArtifacts:
-		return refused(artifactsProblem)
+		return artifactsPathProblem(r)
 	default:
 		return s.otherTaskProblem(r, place)
 	}
+}
+
+// artifactsPathProblem returns what is wrong with a reference to the file of the artifacts of a task.
+func artifactsPathProblem(r variables.Reference) problem {
+	if r.ArtifactsPath() != variables.RootArtifacts {
+		return leftAlone(artifactsPathOnly)
+	}
+	return problem{}
 }
 
 // ownResultProblem returns what is wrong with a reference of a task to the file of a result.

@@ -101,8 +101,6 @@ func (p pipelineScope) found(r variables.Reference, place use) problem {
 		return p.contextProblem(r, place)
 	case variables.RootTasks, variables.RootFinally:
 		return p.taskProblem(r, place)
-	case variables.RootArtifacts:
-		return refused(artifactsProblem)
 	default:
 		return p.ownProblem(r, place, "a pipeline refers to results as $(tasks.<task>.results.<result>)")
 	}
@@ -122,6 +120,8 @@ func (p pipelineScope) ownProblem(r variables.Reference, place use, text string)
 		if len(r.Names) != 2 || !slices.ContainsFunc(p.task.Workspaces, named) && !(p.task.TaskSpec != nil && p.workspaces.has(r.Names[0])) {
 			return leftAlone(text)
 		}
+	case variables.RootArtifacts:
+		return leftAlone(artifactsPathOnly)
 	case variables.RootResults:
 		if spec != nil && !p.declarations(p.task).results.has(strings.Join(r.Names[:len(r.Names)-1], ".")) {
 			return leftAlone(text)
@@ -199,6 +199,9 @@ func (p pipelineScope) lengthProblem(name, result string) string {
 // a whole array or object within a longer text, stays as text.
 func (p pipelineScope) resultProblem(t *v1.PipelineTask, ref variables.ResultRef, root string, place use) problem {
 	text := strings.Join([]string{root, ref.Task, variables.AttributeResults, ref.Result}, ".")
+	if ref.Artifacts != "" {
+		return refused(p.artifactProblem(t))
+	}
 	if t.Matrix != nil && !ref.Whole {
 		return refused(fmt.Sprintf("task %q has a matrix: its results are used together, as in $(%s[*])", shown(ref.Task), shown(text)))
 	}
@@ -216,6 +219,17 @@ func (p pipelineScope) resultProblem(t *v1.PipelineTask, ref variables.ResultRef
 			shown(ref.Task), shown(ref.Result), shown(string(declared.ValueType()))))
 	}
 	return leftAlone(useProblem(place, v1.TypeArray, nil))
+}
+
+// artifactProblem returns what is wrong with using an artifact of the task. No task declares which artifacts it has.
+func (p pipelineScope) artifactProblem(t *v1.PipelineTask) string {
+	switch {
+	case p.inResults:
+		return "a result of a pipeline takes its value from results of tasks, and not from artifacts; let the task write a result"
+	case t.Matrix != nil:
+		return fmt.Sprintf("task %q has a matrix: artifacts can be used of a task that runs once", shown(t.Name))
+	}
+	return ""
 }
 
 // declaredResult returns the declaration of a result, or nil where the task is not known here.
@@ -261,7 +275,7 @@ func (p pipelineScope) typeOf(value v1.Value) v1.ValueType {
 	switch {
 	case task == nil:
 		return ""
-	case ref.Key != "" || ref.Index >= 0:
+	case ref.Key != "" || ref.Index >= 0 || ref.Artifacts != "":
 		return v1.TypeString
 	case task.Matrix != nil:
 		return v1.TypeArray

@@ -23,8 +23,9 @@ func (s scope) stepsProblem(r variables.Reference, place use) problem {
 		return refused(stepResultTooEarly)
 	case ok:
 		return leftAlone(stepResultTooEarly)
-	case len(r.Names) > 1 && (r.Names[1] == "inputs" || r.Names[1] == "outputs"):
-		return refused(artifactsProblem)
+	case len(r.Names) > 1 && (r.Names[1] == variables.AttributeInputs || r.Names[1] == variables.AttributeOutputs):
+		return leftAlone("an artifact of another step is referred to as $(steps.<step>.outputs.<artifact>) or " +
+			"$(steps.<step>.inputs.<artifact>): its values as JSON, which has no parts here")
 	default:
 		return leftAlone("another step is referred to as $(steps.<step>.results.<result>) or $(steps.step-<step>.exitCode.path)")
 	}
@@ -34,13 +35,17 @@ func (s scope) stepsProblem(r variables.Reference, place use) problem {
 const (
 	stepResultTooEarly = "the result of a step is known only when a later step starts: it can be used in command, args, " +
 		"script, env, params and when of steps"
-	artifactsProblem = "artifacts are not supported yet; leave it out"
+	artifactsPathOnly = "there is only $(artifacts.path), the file of the artifacts of the task, and in a step " +
+		"$(step.artifacts.path), that of the artifacts of the step"
 )
 
 // stepResultProblem returns what is wrong with using a result of an earlier step, or "".
 func (s scope) stepResultProblem(ref variables.StepResultRef, place use) string {
 	if problem := s.steps.earlier.unknown("earlier step", ref.Step); problem != "" {
 		return problem
+	}
+	if ref.Artifacts != "" {
+		return "" // no task declares artifacts
 	}
 	i, _ := s.steps.byName().get(ref.Step)
 	if s.steps.steps[i].Ref != nil {
@@ -120,7 +125,10 @@ func (s scope) exitCodeProblem(container string) string {
 // ownStepProblem returns what is wrong with a reference of a step to one of its results.
 func (s scope) ownStepProblem(r variables.Reference) problem {
 	if r.Names[0] == variables.RootArtifacts {
-		return refused(artifactsProblem)
+		if r.ArtifactsPath() != variables.RootStep || s.step == noStep {
+			return leftAlone(artifactsPathOnly)
+		}
+		return problem{}
 	}
 	if len(r.Names) != 3 || r.Names[0] != variables.AttributeResults || r.Names[2] != attributePath || r.HasIndex() {
 		return leftAlone("a step refers to the file of one of its results as $(step.results.<name>.path)")

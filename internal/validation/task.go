@@ -94,7 +94,7 @@ func (s scope) validateResultValue(path *field.Path, result *v1.TaskResult) fiel
 		return field.ErrorList{field.Invalid(path, shown(firstText(result.Value)), rule)}
 	}
 	from, ok := ref.StepResultRef()
-	if !ok {
+	if !ok || from.Artifacts != "" {
 		return field.ErrorList{field.Invalid(path, shown(ref.Text), rule)}
 	}
 	place := use{ownElement: true, ownObject: true}

@@ -17,6 +17,56 @@ func TaskReferences(s *v1.TaskSpec, path *field.Path) iter.Seq2[*field.Path, Ref
 	}
 }
 
+// TaskStrings yields every text of a task in which variables may stand.
+func TaskStrings(s *v1.TaskSpec) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		v := &yieldingStrings{yield: yield}
+		VisitTaskTexts(s, nil, v)
+		VisitTaskValues(s, nil, (*yieldingValues)(v))
+	}
+}
+
+// yieldingStrings is a TextVisitor that yields the visited texts, until it is stopped. yieldingValues is the same as a
+// ValueVisitor.
+type (
+	yieldingStrings struct {
+		yield   func(string) bool
+		stopped bool
+	}
+	yieldingValues yieldingStrings
+)
+
+func (y *yieldingStrings) text(text string) {
+	if !y.stopped {
+		y.stopped = !y.yield(text)
+	}
+}
+
+// VisitText yields one text.
+func (y *yieldingStrings) VisitText(_ *field.Path, _ TextKind, text *string) { y.text(*text) }
+
+// VisitList yields each text of a list.
+func (y *yieldingStrings) VisitList(_ *field.Path, list *[]string) {
+	for _, text := range *list {
+		y.text(text)
+	}
+}
+
+// VisitText yields one text.
+func (y *yieldingValues) VisitText(_ *field.Path, text *string) { (*yieldingStrings)(y).text(*text) }
+
+// VisitElements yields each text of a list.
+func (y *yieldingValues) VisitElements(path *field.Path, list *[]string) {
+	(*yieldingStrings)(y).VisitList(path, list)
+}
+
+// VisitValue yields each text of a value.
+func (y *yieldingValues) VisitValue(_ *field.Path, value *v1.Value) {
+	for _, text := range value.Texts() {
+		(*yieldingStrings)(y).text(text)
+	}
+}
+
 // EmbeddedReferences yields the references that a task which is written out in a pipeline makes to the pipeline and not to what
 // the task has: those to results of other tasks, and those to the context of the pipeline. The paths begin within the taskSpec.
 func EmbeddedReferences(t *v1.PipelineTask) iter.Seq2[*field.Path, Reference] {

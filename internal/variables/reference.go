@@ -20,8 +20,7 @@ const (
 	RootSteps       = "steps"
 	RootStep        = "step"
 	RootCredentials = "credentials"
-	// RootArtifacts is known so that it is refused: artifacts are not supported yet.
-	RootArtifacts = "artifacts"
+	RootArtifacts   = "artifacts"
 )
 
 // roots lists all of them.

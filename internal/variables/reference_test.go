@@ -241,6 +241,28 @@ func TestKindsOfReferences(t *testing.T) {
 			text:   "$(steps.s.results['r.x'][*])",
 			want:   kinds{Step: &StepResultRef{Step: "s", Result: "r.x", Whole: true, Index: -1}},
 		},
+		"ArtifactOfTask": {
+			reason: "An artifact of a task is used like a result of it, under a name that no result has.",
+			text:   "$(tasks.t.outputs['a.b'])",
+			want:   kinds{Result: &ResultRef{Task: "t", Result: "outputs/a.b", Artifacts: "outputs", Index: -1}},
+		},
+		"ArtifactOfStep": {
+			reason: "An artifact of a step.",
+			text:   "$(steps.s.inputs.a)",
+			want:   kinds{Step: &StepResultRef{Step: "s", Result: "a", Artifacts: "inputs", Index: -1}},
+		},
+		"PartOfArtifact": {
+			reason: "An artifact has no parts.",
+			text:   "$(tasks.t.outputs.a.uri)",
+		},
+		"ElementOfArtifact": {
+			reason: "Nor elements.",
+			text:   "$(steps.s.outputs.a[0])",
+		},
+		"ArtifactOfFinally": {
+			reason: "Artifacts of tasks of finally come too late for everything.",
+			text:   "$(finally.t.outputs.a)",
+		},
 		"ExitCode": {
 			reason: "A step's exit code is no result.",
 			text:   "$(steps.step-s.exitCode.path)",
@@ -314,6 +336,44 @@ func BenchmarkReferencesOfHostileText(b *testing.B) {
 	for b.Loop() {
 		for range References(text) {
 			b.Fatal("no reference is closed in this text")
+		}
+	}
+}
+
+func TestArtifactsPath(t *testing.T) {
+	for text, want := range map[string]string{
+		"$(artifacts.path)":         RootArtifacts,
+		"$(step.artifacts.path)":    RootStep,
+		"$(step['artifacts'].path)": RootStep,
+		"$(artifacts.path[0])":      "",
+		"$(artifacts.other)":        "",
+		"$(step.results.r.path)":    "",
+		"$(results.artifacts.path)": "",
+		"$(artifacts..path)":        "",
+	} {
+		for r := range References(text) {
+			if got := r.ArtifactsPath(); got != want {
+				t.Errorf("ArtifactsPath of %s: got %q, want %q", text, got, want)
+			}
+		}
+	}
+}
+
+func TestNamesOfArtifacts(t *testing.T) {
+	cases := map[string]struct{ text, handed string }{
+		"$(tasks.t.outputs.a)":        {text: "tasks.t.outputs.a", handed: "tasks.t.outputs.a"},
+		"$(tasks.t.results.r.k)":      {text: "tasks.t.results.r", handed: "tasks.t.results.r"},
+		"$(finally.t.results.r[*])":   {text: "finally.t.results.r", handed: "tasks.t.results.r"},
+		"$(tasks.t.inputs['a.b/c'])":  {text: "tasks.t.inputs.a.b/c", handed: "tasks.t.inputs.a.b/c"},
+		"$(tasks['t'].outputs['a'])":  {text: "tasks.t.outputs.a", handed: "tasks.t.outputs.a"},
+		"$(tasks.t.results['a/b.c'])": {text: "tasks.t.results.a/b.c", handed: "tasks.t.results.a/b.c"},
+	}
+	for text, tc := range cases {
+		for r := range References(text) {
+			ref, ok := r.ResultRef()
+			if !ok || ref.Text() != tc.text || r.Handed() != tc.handed {
+				t.Errorf("%s: got %q and %q, want %q and %q", text, ref.Text(), r.Handed(), tc.text, tc.handed)
+			}
 		}
 	}
 }

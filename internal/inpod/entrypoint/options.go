@@ -47,10 +47,11 @@ type Options struct {
 	OnError string
 	// Stdout and Stderr are files to which the command's output is also written; empty for none.
 	Stdout, Stderr string
-	// Results are the declared results.
+	// Results are the declared results, and the documents of artifacts.
 	Results []results.File
-	// OwnResults is the directory of the step's own results, which the entrypoint creates; empty if the step has none.
-	OwnResults string
+	// OwnResults is the directory of the step's own results, and OwnArtifacts that of its document of artifacts. The entrypoint
+	// creates them; empty if the step has none.
+	OwnResults, OwnArtifacts string
 	// ReportResults writes the results of the step into its termination message. Otherwise the results sidecar reads them
 	// from their files.
 	ReportResults bool

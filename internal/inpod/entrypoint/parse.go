@@ -54,6 +54,7 @@ func commandFlags(f *flag.FlagSet, o *Options) {
 func resultFlags(f *flag.FlagSet, o *Options) {
 	list(f, "result", "declared result as NAME:TYPE=PATH, once for each", &o.Results, results.ParseFile)
 	f.StringVar(&o.OwnResults, "own-results", "", "directory of the step's own results, created if missing")
+	f.StringVar(&o.OwnArtifacts, "own-artifacts", "", "directory of the step's document of artifacts, created if missing")
 	f.BoolVar(&o.ReportResults, "report-results", false, "write results into the termination message")
 	f.StringVar(&o.ResultsFrom, "results-from", "", "how results leave the pod; information for readers of the pod's spec")
 	f.Int64Var(&o.MaxResultSize, "max-result-size", results.DefaultMaxSize, "maximum bytes of one result")

@@ -78,16 +78,18 @@ func (o Options) prepareCredentials(stderr io.Writer) error {
 	return credentials.Prepare(o.Credentials, place, stderr)
 }
 
-// makeOwnResults creates the directory of the step's own results, readable for other users whatever the umask is. It exists
-// even if the command does not run, so that a missing result differs from one that cannot be read.
+// makeOwnResults creates the directories of the step's own results and artifacts, readable for other users whatever the umask is.
+// They exist even if the command does not run, so that a missing result differs from one that cannot be read.
 func (o Options) makeOwnResults() error {
-	if o.OwnResults == "" {
-		return nil
+	for _, dir := range []string{o.OwnResults, o.OwnArtifacts} {
+		if dir == "" {
+			continue
+		}
+		if err := securefile.MakeDirs(dir, 0o755); err != nil {
+			return cannotStart(exitNotExecutable, "cannot create directory of results %q: %w", dir, err)
+		}
+		securefile.Allow(dir, 0o755)
 	}
-	if err := securefile.MakeDirs(o.OwnResults, 0o755); err != nil {
-		return cannotStart(exitNotExecutable, "cannot create directory of results %q: %w", o.OwnResults, err)
-	}
-	securefile.Allow(o.OwnResults, 0o755)
 	return nil
 }
 

@@ -47,7 +47,7 @@ func (e *Expander) Text(text string) (string, error) {
 		}
 		s, problem := v.text(*r)
 		if problem != "" {
-			return "", fmt.Errorf("cannot use result %q: %s", r.File.Name, problem)
+			return "", fmt.Errorf("cannot use %s: %s", noun(r.File), problem)
 		}
 		out.WriteString(text[:at])
 		out.WriteString(s)
@@ -104,6 +104,14 @@ func (e *Expander) array(text string) (elements []string, whole bool, err error)
 	return v.array, true, nil
 }
 
+// noun returns what a file is, for messages.
+func noun(f results.File) string {
+	if f.Type == results.TypeArtifacts {
+		return fmt.Sprintf("the artifacts in %q", f.Path)
+	}
+	return fmt.Sprintf("result %q", f.Name)
+}
+
 // read returns the result of a reference.
 func (e *Expander) read(r Reference) (value, error) {
 	if v, ok := e.values[r.File.Path]; ok {
@@ -112,14 +120,14 @@ func (e *Expander) read(r Reference) (value, error) {
 	// The step creates the folder of its results, and may have removed it; the folder above it always exists.
 	raw, err := sidecar.Read(filepath.Dir(filepath.Dir(r.File.Path)), r.File, e.limit, &securefile.Buffer{})
 	if errors.Is(err, sidecar.ErrAbsent) {
-		return value{}, fmt.Errorf("cannot use result %q: the step did not write it", r.File.Name)
+		return value{}, fmt.Errorf("cannot use %s: the step did not write it", noun(r.File))
 	}
 	if err != nil {
 		return value{}, fmt.Errorf("cannot use result of a step: %w", err)
 	}
 	v, problem := parse(r.File.Type, raw)
 	if problem != "" {
-		return value{}, fmt.Errorf("cannot use result %q: it %s", r.File.Name, problem)
+		return value{}, fmt.Errorf("cannot use %s: it %s", noun(r.File), problem)
 	}
 	e.values[r.File.Path] = v
 	return v, nil

@@ -26,7 +26,7 @@ type Reference struct {
 	Whole bool
 	// Index is the index of an element of an array, from 0, or NoIndex.
 	Index int
-	// Key is the key of an object, or empty.
+	// Key is the key of an object; of a document of artifacts, the list and the name, such as outputs.image; or empty.
 	Key string
 }
 

@@ -6,15 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/sluice-ci/sluice/internal/results"
+	"github.com/sluice-ci/sluice/internal/results/artifacts"
 )
 
-// value is a result of one of the three types.
+// value is a result of one of the three types, or a document of artifacts.
 type value struct {
-	str    string
-	array  []string
-	object map[string]string
+	str      string
+	array    []string
+	object   map[string]string
+	document artifacts.Document
 }
 
 // text returns the part of the value that a reference names, which must be a string, or a problem.
@@ -39,6 +42,8 @@ func (v value) text(r Reference) (text, problem string) {
 			return "", fmt.Sprintf("the object has no key %q", r.Key)
 		}
 		return s, ""
+	case results.TypeArtifacts:
+		return v.artifact(r.Key)
 	}
 	if r.Whole || r.Index != NoIndex || r.Key != "" {
 		return "", "it is a string and has no parts"
@@ -46,11 +51,32 @@ func (v value) text(r Reference) (text, problem string) {
 	return v.str, ""
 }
 
-// parse parses a result of a type. Raw must be exactly a JSON array of strings, or a JSON object whose values are strings,
-// without duplicate keys. The problem contains nothing of the result.
+// artifact returns the values of an artifact as JSON. The key is the list and the name, such as outputs.image.
+func (v value) artifact(key string) (text, problem string) {
+	of, name, _ := strings.Cut(key, ".")
+	found, ok := v.document.Find(of, name)
+	if !ok {
+		var names []string
+		for _, a := range v.document.List(of) {
+			names = append(names, a.Name)
+		}
+		return "", fmt.Sprintf("it has no artifact %q in %q, only %q", name, of, names)
+	}
+	return artifacts.Text(found.Values), ""
+}
+
+// parse parses a result of a type, or a document of artifacts. Raw must be exactly a JSON array of strings, or a JSON object whose
+// values are strings, without duplicate keys. The problem contains nothing of a result.
 func parse(typ string, raw []byte) (v value, problem string) {
-	if typ == results.TypeString {
+	switch typ {
+	case results.TypeString:
 		return value{str: string(raw)}, ""
+	case results.TypeArtifacts:
+		document, err := artifacts.Parse(raw)
+		if err != nil {
+			return value{}, fmt.Sprintf("is not a document of artifacts: %v; it must be %s", err, artifacts.Form)
+		}
+		return value{document: document}, ""
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	var err error

@@ -41,6 +41,8 @@ const (
 	ResultsDir = Reserved + "/results"
 	// StepsDir has a directory for each step, by the name of its container: its exit code and its own results.
 	StepsDir = Reserved + "/steps"
+	// ArtifactsDir has the task's document of artifacts.
+	ArtifactsDir = Reserved + "/artifacts"
 	// WorkloadDir has the socket of the Workload API, in steps that sign.
 	WorkloadDir = Reserved + "/workload-api"
 	// DownwardDir has the file that says whether the first step may start; see package hold.
@@ -50,7 +52,14 @@ const (
 
 	// StepResults is the directory of a step's own results within that of the step.
 	StepResults = "results"
+	// StepArtifacts is the directory of a step's document of artifacts within that of the step.
+	StepArtifacts = "artifacts"
+	// ArtifactsFile is the name of a document of artifacts in its directory.
+	ArtifactsFile = "provenance.json"
 )
+
+// TaskArtifactsPath is the file of the task's document of artifacts, which all steps share.
+const TaskArtifactsPath = ArtifactsDir + "/" + ArtifactsFile
 
 // StepContainer returns the name of the container of the step at index i. It is shortened if it is longer than Kubernetes allows.
 func StepContainer(step v1.Step, i int) string {
@@ -113,4 +122,14 @@ func ExitCodePath(container string) string { return StepDir(container) + "/exitC
 // StepResultPath returns the file that the step at index i writes for its own result with this name.
 func StepResultPath(step v1.Step, i int, result string) string {
 	return StepDir(StepContainer(step, i)) + "/" + StepResults + "/" + result
+}
+
+// StepArtifactsDir returns the directory of the document of artifacts of the step at index i.
+func StepArtifactsDir(step v1.Step, i int) string {
+	return StepDir(StepContainer(step, i)) + "/" + StepArtifacts
+}
+
+// StepArtifactsPath returns the file that the step at index i writes for its own artifacts.
+func StepArtifactsPath(step v1.Step, i int) string {
+	return StepArtifactsDir(step, i) + "/" + ArtifactsFile
 }

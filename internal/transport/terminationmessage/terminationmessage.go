@@ -11,6 +11,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/results"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 	"github.com/sluice-ci/sluice/internal/results/termination"
@@ -62,7 +63,9 @@ func fromMessages(steps []corev1.ContainerStatus, spec *v1.TaskSpec) collect.Pro
 			}
 			set.Problems = append(set.Problems, p)
 		}
-		reported.add(message, i, status.Name)
+		if err := reported.add(message, i, status.Name); err != nil {
+			return collect.Progress{GaveUp: true, Err: err}
+		}
 	}
 	reported.complete(set)
 	return collect.Progress{Set: set}
@@ -76,20 +79,28 @@ type reportedResults struct {
 	deleted map[string]string
 }
 
-// add adds the message of the step at this index.
-func (r *reportedResults) add(message termination.Message, step int, container string) {
+// add adds the message of the step at this index. A document of artifacts under the name of a result, or a result under that of
+// a document, is an error: no entrypoint writes it.
+func (r *reportedResults) add(message termination.Message, step int, container string) error {
 	for _, removed := range message.Removed {
-		if mayReport(r.expected, step, removed) {
+		if mayReport(r.expected, step, removed) != nil {
 			delete(r.latest, removed)
 			r.deleted[removed] = container
 		}
 	}
 	for _, result := range message.Results {
-		if mayReport(r.expected, step, result.Name) {
-			r.latest[result.Name] = result
-			delete(r.deleted, result.Name)
+		declared := mayReport(r.expected, step, result.Name)
+		if declared == nil {
+			continue
 		}
+		if document := result.Type == results.TypeArtifacts; document != declared.IsDocument() {
+			return fmt.Errorf("%w: container %q reports %q as another type than %s",
+				termination.ErrMalformed, container, result.Name, declared.Type)
+		}
+		r.latest[result.Name] = result
+		delete(r.deleted, result.Name)
 	}
+	return nil
 }
 
 // complete adds the results to a set, in their order.
@@ -106,11 +117,15 @@ func (r *reportedResults) complete(set *collect.Set) {
 	}
 }
 
-// mayReport reports whether the step at this index may report a result: one of the task, or its own.
-func mayReport(expected []pod.Result, step int, result string) bool {
-	return slices.ContainsFunc(expected, func(r pod.Result) bool {
+// mayReport returns the result with this name if the step at this index may report it: one of the task, or its own; otherwise nil.
+func mayReport(expected []pod.Result, step int, result string) *pod.Result {
+	i := slices.IndexFunc(expected, func(r pod.Result) bool {
 		return r.Name == result && (r.Step == pod.OfTask || r.Step == step)
 	})
+	if i < 0 {
+		return nil
+	}
+	return &expected[i]
 }
 
 func isProblem(list []frame.Problem, result string) bool {

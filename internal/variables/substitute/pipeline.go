@@ -33,7 +33,7 @@ func (e *MissingResultError) Error() string {
 	if e.Result == "" {
 		return fmt.Sprintf("cannot determine in %s how often task %q ran: it did not run", e.Field, e.Task)
 	}
-	return fmt.Sprintf("cannot resolve result %q of task %q in %s: the task did not produce it", e.Result, e.Task, e.Field)
+	return fmt.Sprintf("cannot resolve %s in %s: the task did not produce it", resultNoun(e.Result, e.Task), e.Field)
 }
 
 // AbsentResult is a result of a pipeline that is omitted, because its value needs a result that a task did not produce.

@@ -55,6 +55,46 @@ steps:
 	}
 }
 
+// TestArtifactsBecomeTokens: artifacts of steps are known in the pod only; the paths of their files are known before.
+func TestArtifactsBecomeTokens(t *testing.T) {
+	spec := decode[v1.TaskSpec](t, `
+steps:
+- {name: a, image: i, script: "$(step.artifacts.path) $(artifacts.path)"}
+- {image: i, command: [run, "$(steps.a.outputs.r)", "$(steps.a.inputs.r)$(steps.a.results.r)"], script: "$(steps.a.outputs.r.uri)"}
+`)
+	task, err := TaskSpec(spec, ForTaskRun(spec, nil, TaskRunContext{}), "m4rk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := decode[v1.TaskSpec](t, `
+steps:
+- {name: a, image: i, script: "/tekton/steps/step-a/artifacts/provenance.json /tekton/artifacts/provenance.json"}
+- {image: i, command: [run, m4rk-00000000, m4rk-00000001m4rk-00000002], script: "$(steps.a.outputs.r.uri)"}
+`)
+	if diff := cmp.Diff(want, task.Spec); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	references := []StepResultToken{
+		{Token: "m4rk-00000000", Step: "a", Result: "r", Artifacts: "outputs", Index: -1},
+		{Token: "m4rk-00000001", Step: "a", Result: "r", Artifacts: "inputs", Index: -1},
+		{Token: "m4rk-00000002", Step: "a", Result: "r", Index: -1},
+	}
+	if diff := cmp.Diff(references, task.References); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestArtifactsPathInAParam: the value of a param adds no document of artifacts, so that a path in it stays as text.
+func TestArtifactsPathInAParam(t *testing.T) {
+	spec := decode[v1.TaskSpec](t, `steps: [{name: a, image: i, script: "$(params.p)"}]`)
+	const text = "$(step.artifacts.path) $(artifacts.path)"
+	vars := ForTaskRun(spec, []v1.Param{{Name: "p", Value: v1.StringValue(text)}}, TaskRunContext{Unread: Unread{All: true}})
+	out, err := substituted(spec, vars)
+	if err != nil || out.Steps[0].Script != text {
+		t.Errorf("got %q, %v, want %q", out.Steps[0].Script, err, text)
+	}
+}
+
 func TestStepResultsOutOfPlace(t *testing.T) {
 	cases := map[string]struct{ reason, steps, want string }{
 		"Image": {

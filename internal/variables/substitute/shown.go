@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/variables"
 )
 
@@ -34,9 +33,7 @@ func ShownTask(spec *v1.TaskSpec, vars Variables) (*v1.TaskSpec, error) {
 	for i := range out.Steps {
 		step, path := &out.Steps[i], field.NewPath("steps").Index(i)
 		own := s.ownPaths(vars, path, step.Workspaces)
-		for _, r := range step.Results {
-			own["step.results."+r.Name+".path"] = podpaths.StepResultPath(*step, i, r.Name)
-		}
+		addStepFiles(own, step, i)
 		s.enter(vars, own)
 		variables.VisitStepTexts(step, path, (*shownTexts)(s))
 		variables.VisitStepValues(step, path, s)

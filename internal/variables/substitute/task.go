@@ -72,9 +72,7 @@ type taskSubstitution struct {
 
 func (s *taskSubstitution) step(path *field.Path, step *v1.Step, i int) {
 	own := s.ownPaths(path, step.Workspaces)
-	for _, r := range step.Results {
-		own["step.results."+r.Name+".path"] = podpaths.StepResultPath(*step, i, r.Name)
-	}
+	addStepFiles(own, step, i)
 	s.vars = s.task.With(own)
 	s.inStep = true
 	variables.VisitFixedStepTexts(step, path, s)
@@ -82,6 +80,14 @@ func (s *taskSubstitution) step(path *field.Path, step *v1.Step, i int) {
 	variables.VisitRuntimeStepTexts(step, path, s)
 	variables.VisitStepValues(step, path, (*stepValues)(s))
 	s.inStep, s.runtime = false, false
+}
+
+// addStepFiles adds the variables for the files of the results and artifacts of the step at index i.
+func addStepFiles(own map[string]string, step *v1.Step, i int) {
+	for _, r := range step.Results {
+		own["step.results."+r.Name+".path"] = podpaths.StepResultPath(*step, i, r.Name)
+	}
+	own["step.artifacts.path"] = podpaths.StepArtifactsPath(*step, i)
 }
 
 // ownPaths are the paths of the workspaces that a step or a sidecar has for itself: there, a workspace is where it mounts
@@ -245,7 +251,7 @@ func (t *tokens) of(ref variables.StepResultRef) string {
 	token := fmt.Sprintf("%s-%08d", t.mark, len(t.all))
 	t.known[ref] = token
 	t.all = append(t.all, StepResultToken{
-		Token: token, Step: ref.Step, Result: ref.Result, Whole: ref.Whole, Index: ref.Index, Key: ref.Key,
+		Token: token, Step: ref.Step, Result: ref.Result, Artifacts: ref.Artifacts, Whole: ref.Whole, Index: ref.Index, Key: ref.Key,
 	})
 	return token
 }

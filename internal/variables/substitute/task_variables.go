@@ -45,6 +45,7 @@ func ForTaskRun(spec *v1.TaskSpec, given []v1.Param, context TaskRunContext) Var
 		"context.task.name":         context.Task,
 		"context.task.retry-count":  strconv.Itoa(context.Retry),
 		"credentials.path":          podpaths.CredentialsDir,
+		"artifacts.path":            podpaths.TaskArtifactsPath,
 	}}
 	for i := range spec.Results {
 		name := spec.Results[i].Name

@@ -43,7 +43,7 @@ func (t *TaskResults) resolve(at place, r variables.Reference) (v1.Value, error)
 		return v1.Value{}, &UnresolvedError{Field: at.String(), Variable: r.Text, Problem: problem}
 	}
 	ref, ok := r.StepResultRef()
-	if !ok {
+	if !ok || ref.Artifacts != "" {
 		return unresolved("it is not a result of a step")
 	}
 	found, ok := t.steps(ref.Step, ref.Result)

@@ -89,7 +89,9 @@ func (u *Unread) none(param string) bool { return !u.All && len(u.Params[param])
 // differs from step to step, and a param has one value for all steps.
 func readByTask(r variables.Reference) bool {
 	switch r.Root {
-	case variables.RootResults, variables.RootWorkspaces, variables.RootContext, variables.RootStep, variables.RootCredentials:
+	case variables.RootStep:
+		return r.ArtifactsPath() == "" // which documents of artifacts there are does not depend on params
+	case variables.RootResults, variables.RootWorkspaces, variables.RootContext, variables.RootCredentials:
 		return !r.IsPipelineContext()
 	default:
 		return false

@@ -188,10 +188,18 @@ func (v *Variables) fromPipeline(r variables.Reference) (v1.Value, error) {
 // is meant.
 func partOf(ref variables.ResultRef, whole v1.Value) part {
 	p := part{
-		noun: fmt.Sprintf("result %q of task %q", ref.Result, ref.Task), whole: ref.Whole, index: ref.Index, keyed: ref.Key != "", key: ref.Key,
+		noun: resultNoun(ref.Result, ref.Task), whole: ref.Whole, index: ref.Index, keyed: ref.Key != "", key: ref.Key,
 	}
 	p.whole = p.whole || !p.keyed && p.index < 0 && whole.Type != v1.TypeString
 	return p
+}
+
+// resultNoun names a result of a task, or an artifact under variables.ArtifactResult, in messages.
+func resultNoun(result, task string) string {
+	if of, artifact, ok := strings.Cut(result, "/"); ok && (of == variables.AttributeInputs || of == variables.AttributeOutputs) {
+		return fmt.Sprintf("artifact %q in the %s of task %q", artifact, of, task)
+	}
+	return fmt.Sprintf("result %q of task %q", result, task)
 }
 
 // resolver returns what references in a text of this place stand for.
