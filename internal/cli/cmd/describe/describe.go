@@ -44,7 +44,7 @@ func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 		Aliases: []string{"desc", "show"},
 		Short:   "Show all details of a run: tasks and steps, params, results, sizes",
 		Long: `Shows a run on one page: its state and message, the tree of its tasks and steps with times, its params and workspaces, its
-results with their sizes, and its settings.
+results with their sizes, its artifacts, and its settings.
 
 With -o json or yaml it prints the object, like kubectl.`,
 		Example: `  sluice describe build-x7k2p
@@ -103,6 +103,10 @@ func page(w io.Writer, t *terminal.Terminal, s runs.Snapshot, results []resultvi
 		if err := resultview.Grid(results).Write(w, t); err != nil {
 			return err
 		}
+	}
+	if artifacts := resultview.Artifacts(s); len(artifacts) > 0 {
+		section(w, t, "Artifacts", []string{})
+		return resultview.ArtifactGrid(artifacts).Write(w, t)
 	}
 	return nil
 }

@@ -87,8 +87,9 @@ func taskStateAdvice() map[string]Advice {
 		v1.TaskRunReasonResourceVerificationFailed: {"A definition that a resolver found has no valid signature.", []string{
 			"the message names the VerificationPolicy; show it: " + showPolicies, signIt,
 		}},
-		v1.TaskRunReasonValidationFailed: {"The run, its task or a result is invalid.", []string{
-			correct, "check files before you apply them: sluice validate FILE"}},
+		v1.TaskRunReasonValidationFailed: {"The run, its task, a result or a file of artifacts is invalid.", []string{
+			correct, "check files before you apply them: sluice validate FILE",
+			"for artifacts, the message has the file, the line, and the JSON that the step must write"}},
 	}
 }
 
@@ -157,7 +158,8 @@ func taskResultAdvice() map[string]Advice {
 		v1.TaskRunReasonResultsSigningUnavailable: {"Results must be signed, but the controller is not configured for it.", []string{
 			"apply config/signed-results, or set enforce-nonfalsifiability to none in ConfigMap feature-flags"}},
 		v1.TaskRunReasonResultUnreadable: {"The path of a result is not a regular file, cannot be read, or changed while it was read.", []string{
-			"write a regular file to $(results.NAME.path), once, and leave no process running that writes to it"}},
+			"write a regular file to $(results.NAME.path), once, and leave no process running that writes to it",
+			"the same applies to $(step.artifacts.path) and $(artifacts.path)"}},
 		v1.TaskRunReasonResultsLogAccessDenied: {"Results come through logs, which the controller may not read in this namespace.", []string{
 			"grant it: kubectl apply -f config/enable-log-access-to-controller/",
 			"or set results-from to termination-message in ConfigMap feature-flags",

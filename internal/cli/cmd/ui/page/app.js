@@ -66,7 +66,8 @@ function showRun(address) {
   byId("list").hidden = true;
   byId("run").hidden = false;
   byId("log").hidden = byId("logbar").hidden = byId("value").hidden = true;
-  for (const id of ["graph", "tasks", "results"]) byId(id).replaceChildren();
+  byId("artifactbox").hidden = true;
+  for (const id of ["graph", "tasks", "results", "artifacts"]) byId(id).replaceChildren();
   const name = decodeURIComponent(address.split("/").pop());
   byId("name").textContent = name;
   byId("message").textContent = "";
@@ -86,6 +87,8 @@ function drawRun(run) {
   byId("tasks").replaceChildren(...run.tasks.map(drawTask));
   byId("results").replaceChildren(...(run.results || []).map(drawResult));
   byId("noresults").hidden = (run.results || []).length > 0;
+  byId("artifacts").replaceChildren(...(run.artifacts || []).map(drawArtifact));
+  byId("artifactbox").hidden = (run.artifacts || []).length === 0;
 }
 
 // drawGraph takes the image that the server has drawn. It is read as XML, in which nothing runs.
@@ -171,6 +174,12 @@ function drawResult(result) {
     element("td", { class: "number", text: bytes(result.size) }),
     meter,
     element("td", {}, element("a", { class: "button", href: addressOfResult(result.name) + "&download", text: "Download", "data-download": result.name })));
+}
+
+// drawArtifact shows a URI as text: a step wrote it, and it is not a link that the page vouches for.
+function drawArtifact(artifact) {
+  return element("tr", {}, element("td", { text: artifact.name }), element("td", { text: artifact.use }),
+    element("td", { text: artifact.uri }), element("td", { class: "digest", text: (artifact.digests || []).join(" ") }));
 }
 
 const addressOfResult = (name) => current.api + "/result?name=" + encodeURIComponent(name);

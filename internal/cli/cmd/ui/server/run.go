@@ -36,6 +36,8 @@ type detail struct {
 	Tasks []task `json:"tasks"`
 	// Results has no values. The page requests each value separately.
 	Results []resultview.Result `json:"results"`
+	// Artifacts are what the run read and made.
+	Artifacts []resultview.Artifact `json:"artifacts"`
 }
 
 // task is a TaskRun or CustomRun of the run or of a PipelineRun within it, or the run itself.
@@ -58,7 +60,10 @@ type step struct {
 
 func (s *Server) detailOf(snapshot runs.Snapshot) detail {
 	now := s.Now()
-	d := detail{entry: entryOf(snapshot.Run, now), Message: snapshot.Run.Message(), Tasks: []task{}, Results: resultview.Of(snapshot)}
+	d := detail{
+		entry: entryOf(snapshot.Run, now), Message: snapshot.Run.Message(), Tasks: []task{}, Results: resultview.Of(snapshot),
+		Artifacts: resultview.Artifacts(snapshot),
+	}
 	if g, err := model.OfRun(snapshot, now); err == nil {
 		d.Graph = draw.Inline(g)
 	}

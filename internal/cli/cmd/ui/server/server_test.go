@@ -41,6 +41,9 @@ func taskRun() *v1.TaskRun {
 				ContainerState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}},
 			}},
 			Results: []v1.TaskRunResult{{Name: "page", Value: v1.StringValue(script)}, {Name: "list", Value: v1.ArrayValue("a", "b")}},
+			Artifacts: &v1.Artifacts{Outputs: []v1.Artifact{{
+				Name: "image", Values: []v1.ArtifactValue{{URI: "<b>", Digest: map[string]string{"sha256": "01"}}},
+			}}},
 		},
 	}
 }
@@ -270,6 +273,13 @@ func TestAnswers(t *testing.T) {
 			path:     "/api/v1/runs/ci/taskrun/make",
 			code:     http.StatusOK,
 			contains: `"name":"page","type":"string","size":25`,
+			kind:     "application/json",
+		},
+		"Artifacts": {
+			reason:   "with its artifacts",
+			path:     "/api/v1/runs/ci/taskrun/make",
+			code:     http.StatusOK,
+			contains: `"artifacts":[{"name":"image","use":"output","uri":"\u003cb\u003e","digests":["sha256:01"]}]`,
 			kind:     "application/json",
 		},
 		"Steps": {
