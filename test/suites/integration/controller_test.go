@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/results/frame"
 	"github.com/sluice-ci/sluice/test/load/scale/node"
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
@@ -121,13 +122,13 @@ func (p *supervised) ready(ctx context.Context) error {
 const result = "r"
 
 // playPods plays the node of a namespace: it starts and ends each pod.
-func playPods(t *testing.T, namespace string) *node.Node {
+func playPods(t *testing.T, namespace string, more ...frame.Result) *node.Node {
 	t.Helper()
 	c, err := kubernetes.NewForConfig(shared.config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	player := node.New(c, result, "whole", 8)
+	player := node.New(c, result, "whole", 8, more...)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- player.Run(ctx, namespace) }()

@@ -1,5 +1,5 @@
 // Package node plays the kubelet for all pods of an API server without nodes. Each pod starts, and ends shortly after with
-// success. Its steps report one result.
+// success. Its steps report the same results.
 package node
 
 import (
@@ -25,20 +25,20 @@ import (
 
 // Node plays pods.
 type Node struct {
-	client kubernetes.Interface
-	result frame.Result
-	width  int
+	client  kubernetes.Interface
+	results []frame.Result
+	width   int
 
 	played atomic.Int64
 	failed chan error
 }
 
-// New returns a Node whose pods report one result, if their task declares it. It handles the given number of pods at the same
-// time.
-func New(client kubernetes.Interface, result, value string, width int) *Node {
+// New returns a Node whose pods report one result, and more, if their task declares them. It handles the given number of pods at
+// the same time.
+func New(client kubernetes.Interface, result, value string, width int, more ...frame.Result) *Node {
 	return &Node{
 		client: client, width: width, failed: make(chan error, 1),
-		result: frame.Result{Name: result, Value: []byte(value)},
+		results: append([]frame.Result{{Name: result, Value: []byte(value)}}, more...),
 	}
 }
 
@@ -116,7 +116,7 @@ func (n *Node) message(container string, start time.Time) (string, error) {
 	}
 	encoded, err := termination.EncodeMessage(termination.Message{
 		Step:    frame.Step{Name: container, StartedAt: start.UTC(), FinishedAt: time.Now().UTC(), Reason: frame.ReasonCompleted},
-		Results: []frame.Result{n.result},
+		Results: n.results,
 	}, termination.MaxMessage)
 	return string(encoded), err
 }
