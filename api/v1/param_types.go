@@ -14,10 +14,6 @@ type PropertySpec struct {
 }
 
 // ParamSpec declares a param of a Task or a Pipeline.
-//
-// +kubebuilder:validation:XValidation:rule="!has(self.enum) || !has(self.type) || self.type == 'string'",fieldPath=".enum",message="only type string has an enum"
-// +kubebuilder:validation:XValidation:rule="!has(self.properties) || !has(self.type) || self.type == 'object'",fieldPath=".properties",message="only type object has properties"
-// +kubebuilder:validation:XValidation:rule="has(self.properties) || !has(self.type) || self.type != 'object'",fieldPath=".properties",message="type object needs the keys that it must have"
 type ParamSpec struct {
 	// Name of the param: letters, digits, '-', '_' and '.'. It must not begin with a digit or '-'.
 	// +kubebuilder:validation:MinLength=1

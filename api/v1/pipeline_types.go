@@ -57,7 +57,6 @@ type PipelineSpec struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
-	// +kubebuilder:validation:items:XValidation:rule="!has(self.runAfter)",fieldPath=".runAfter",message="tasks of finally all start when the others have ended"
 	Finally []PipelineTask `json:"finally,omitempty"`
 	// Results of the pipeline, built from results of its tasks. Of two that have the same name, the last one counts.
 	// +optional
@@ -66,9 +65,6 @@ type PipelineSpec struct {
 }
 
 // PipelineTask is one node of the graph.
-//
-// +kubebuilder:validation:XValidation:rule="(has(self.taskRef) ? 1 : 0) + (has(self.taskSpec) ? 1 : 0) + (has(self.pipelineRef) ? 1 : 0) + (has(self.pipelineSpec) ? 1 : 0) == 1",message="exactly one of taskRef, taskSpec, pipelineRef and pipelineSpec must be given"
-// +kubebuilder:validation:XValidation:rule="!has(self.onError) || self.onError != 'continue' || !has(self.retries) || self.retries == 0",fieldPath=".onError",message="\"continue\" cannot stand together with retries: a failure is either ignored or tried again"
 type PipelineTask struct {
 	// Name of the task within the pipeline.
 	// +kubebuilder:validation:MinLength=1
@@ -136,8 +132,6 @@ type PipelineTask struct {
 }
 
 // Matrix runs a task once for each combination of the values of its params.
-//
-// +kubebuilder:validation:XValidation:rule="has(self.params) || has(self.include)",message="give params or include"
 type Matrix struct {
 	// Params, each with an array of values. Each run of the task gets one element of each array.
 	// +optional

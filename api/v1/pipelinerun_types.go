@@ -137,6 +137,7 @@ func PipelineRunSpecStatuses() []PipelineRunSpecStatus {
 type PipelineRunSpec struct {
 	// PipelineRef names the Pipeline to run. It excludes pipelineSpec.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="has(self.resolver) != has(self.name)",message="give either name, or resolver with params"
 	PipelineRef *PipelineRef `json:"pipelineRef,omitempty"`
 	// PipelineSpec is the pipeline to run, embedded. It excludes pipelineRef.
 	// +optional

@@ -28,7 +28,6 @@ type PodTemplate struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=200
-	// +kubebuilder:validation:items:XValidation:rule="!self.name.startsWith('tekton-internal-')",fieldPath=".name",reason="FieldValueForbidden",message="names that begin with tekton-internal- are reserved"
 	Volumes []corev1.Volume `json:"volumes,omitempty"`
 	// RuntimeClassName is the runtime class that runs the pod.
 	// +optional

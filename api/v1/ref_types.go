@@ -14,8 +14,6 @@ type ResolverRef struct {
 
 // TaskRef names a Task: by its name in the run's namespace, or through a resolver. In a pipeline it can name a custom task
 // instead, by apiVersion and kind; the name of an object of that kind is then optional.
-//
-// +kubebuilder:validation:XValidation:rule="has(self.resolver) ? !has(self.name) : has(self.name) || has(self.apiVersion) && has(self.kind)",message="give either name, or resolver with params"
 type TaskRef struct {
 	// Name of the Task.
 	// +optional
@@ -31,8 +29,6 @@ type TaskRef struct {
 }
 
 // PipelineRef names a Pipeline: by its name in the run's namespace, or through a resolver.
-//
-// +kubebuilder:validation:XValidation:rule="has(self.resolver) != has(self.name)",message="give either name, or resolver with params"
 type PipelineRef struct {
 	// Name of the Pipeline.
 	// +optional

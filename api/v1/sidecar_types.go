@@ -5,15 +5,12 @@ import (
 )
 
 // Sidecar is a container that runs beside the steps.
-//
-// +kubebuilder:validation:XValidation:rule="!has(self.script) || size(self.script) == 0 || !has(self.command) || size(self.command) == 0",message="script and command exclude each other"
 type Sidecar struct {
 	// Name of the sidecar; its container is named sidecar-<name>, shortened if that is too long. The name tekton-log-results is reserved. The
 	// default is unnamed-<i>, where <i> is its index among the sidecars.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$`
-	// +kubebuilder:validation:XValidation:rule="self != 'tekton-log-results'",message="the name tekton-log-results is reserved for the sidecar that sends the results"
 	Name string `json:"name,omitempty"`
 	// Image of the sidecar's container.
 	// +optional
@@ -56,7 +53,6 @@ type Sidecar struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
-	// +kubebuilder:validation:items:XValidation:rule="!(self.mountPath == '/tekton' || self.mountPath.startsWith('/tekton/')) || self.mountPath == '/tekton/home' || self.mountPath.startsWith('/tekton/home/')",fieldPath=".mountPath",messageExpression="'\"' + self.mountPath + '\": /tekton and what is below it is reserved, except /tekton/home; choose another path'",message="/tekton and what is below it is reserved, except /tekton/home; choose another path"
 	VolumeMounts []corev1.VolumeMount `json:"volumeMounts,omitempty"`
 	// VolumeDevices are block devices of the Task's volumes.
 	// +optional

@@ -19,10 +19,6 @@ const (
 func OnErrors() []OnError { return []OnError{OnErrorContinue, OnErrorStopAndFail} }
 
 // Step is one container of a Task. Its command, or its script, starts when the previous step has succeeded.
-//
-// +kubebuilder:validation:XValidation:rule="!has(self.script) || size(self.script) == 0 || !has(self.command) || size(self.command) == 0",message="script and command exclude each other"
-// +kubebuilder:validation:XValidation:rule="!has(self.ref) || !(has(self.image) || has(self.command) || has(self.args) || has(self.script) || has(self.env) || has(self.volumeMounts) || has(self.workingDir) || has(self.results))",message="a step that refers to a StepAction cannot have image, command, args, script, env, volumeMounts, workingDir or results of its own"
-// +kubebuilder:validation:XValidation:rule="!has(self.params) || has(self.ref)",fieldPath=".params",message="only a step with ref has its own params; other steps use those of the task"
 type Step struct {
 	// Name of the step; its container is named step-<name>.
 	// +optional
@@ -71,7 +67,6 @@ type Step struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
-	// +kubebuilder:validation:items:XValidation:rule="!(self.mountPath == '/tekton' || self.mountPath.startsWith('/tekton/')) || self.mountPath == '/tekton/home' || self.mountPath.startsWith('/tekton/home/')",fieldPath=".mountPath",messageExpression="'\"' + self.mountPath + '\": /tekton and what is below it is reserved, except /tekton/home; choose another path'",message="/tekton and what is below it is reserved, except /tekton/home; choose another path"
 	VolumeMounts []corev1.VolumeMount `json:"volumeMounts,omitempty"`
 	// VolumeDevices are block devices of the Task's volumes.
 	// +optional
@@ -160,7 +155,6 @@ type StepTemplate struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
-	// +kubebuilder:validation:items:XValidation:rule="!(self.mountPath == '/tekton' || self.mountPath.startsWith('/tekton/')) || self.mountPath == '/tekton/home' || self.mountPath.startsWith('/tekton/home/')",fieldPath=".mountPath",messageExpression="'\"' + self.mountPath + '\": /tekton and what is below it is reserved, except /tekton/home; choose another path'",message="/tekton and what is below it is reserved, except /tekton/home; choose another path"
 	VolumeMounts []corev1.VolumeMount `json:"volumeMounts,omitempty"`
 	// VolumeDevices of all steps. A step's device at the same path overrides it.
 	// +optional
@@ -180,8 +174,6 @@ type StepOutputConfig struct {
 }
 
 // StepRef names a StepAction: by its name in the run's namespace, or through a resolver.
-//
-// +kubebuilder:validation:XValidation:rule="has(self.resolver) != has(self.name)",message="give either name, or resolver with params"
 type StepRef struct {
 	// Name of the StepAction.
 	// +optional

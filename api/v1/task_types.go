@@ -18,8 +18,6 @@ type Task struct {
 
 	// Spec is what the task needs, does and produces.
 	// +required
-	// +kubebuilder:validation:XValidation:rule="self.steps.all(x, !has(x.name) || size(x.name) == 0 || self.steps.exists_one(y, has(y.name) && y.name == x.name))",fieldPath=".steps",message="two steps have the same name"
-	// +kubebuilder:validation:XValidation:rule="!has(self.sidecars) || self.sidecars.all(x, !has(x.name) || size(x.name) == 0 || self.sidecars.exists_one(y, has(y.name) && y.name == x.name))",fieldPath=".sidecars",message="two sidecars have the same name"
 	Spec TaskSpec `json:"spec,omitempty"`
 }
 
@@ -74,6 +72,5 @@ type TaskSpec struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=200
-	// +kubebuilder:validation:items:XValidation:rule="!self.name.startsWith('tekton-internal-')",fieldPath=".name",reason="FieldValueForbidden",message="names that begin with tekton-internal- are reserved"
 	Volumes []corev1.Volume `json:"volumes,omitempty"`
 }

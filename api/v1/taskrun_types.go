@@ -47,11 +47,10 @@ type TaskRunList struct {
 type TaskRunSpec struct {
 	// TaskRef names the Task to run. It excludes taskSpec.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="has(self.resolver) ? !has(self.name) : has(self.name) || has(self.apiVersion) && has(self.kind)",message="give either name, or resolver with params"
 	TaskRef *TaskRef `json:"taskRef,omitempty"`
 	// TaskSpec is the task to run, embedded. It excludes taskRef.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.steps.all(x, !has(x.name) || size(x.name) == 0 || self.steps.exists_one(y, has(y.name) && y.name == x.name))",fieldPath=".steps",message="two steps have the same name"
-	// +kubebuilder:validation:XValidation:rule="!has(self.sidecars) || self.sidecars.all(x, !has(x.name) || size(x.name) == 0 || self.sidecars.exists_one(y, has(y.name) && y.name == x.name))",fieldPath=".sidecars",message="two sidecars have the same name"
 	// +structType=atomic
 	TaskSpec *TaskSpec `json:"taskSpec,omitempty"`
 	// Params give values to the task's params.

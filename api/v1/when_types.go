@@ -17,8 +17,6 @@ func WhenOperators() []WhenOperator { return []WhenOperator{WhenIn, WhenNotIn} }
 
 // WhenExpression is a condition of a task of a pipeline, or of a step. It has either input, operator and values, or
 // cel.
-//
-// +kubebuilder:validation:XValidation:rule="has(self.cel) ? !has(self.input) && !has(self.operator) && !has(self.values) : has(self.operator) && has(self.values)",message="give either cel, or input with operator and values"
 type WhenExpression struct {
 	// Input to compare, usually a variable.
 	// +optional

@@ -41,8 +41,6 @@ func (w WorkspaceDeclaration) Path() string {
 }
 
 // WorkspaceBinding assigns a volume to a declared workspace. Exactly one source must be set.
-//
-// +kubebuilder:validation:XValidation:rule="[has(self.emptyDir), has(self.persistentVolumeClaim), has(self.volumeClaimTemplate), has(self.configMap), has(self.secret), has(self.projected), has(self.csi)].filter(x, x).size() == 1",message="exactly one of emptyDir, persistentVolumeClaim, volumeClaimTemplate, configMap, secret, projected and csi must be given"
 type WorkspaceBinding struct {
 	// Name of the declared workspace.
 	// +kubebuilder:validation:MinLength=1
@@ -60,7 +58,6 @@ type WorkspaceBinding struct {
 	PersistentVolumeClaim *corev1.PersistentVolumeClaimVolumeSource `json:"persistentVolumeClaim,omitempty"`
 	// VolumeClaimTemplate is a claim that is created for this run, and deleted with it.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="has(self.spec) && has(self.spec.accessModes) && has(self.spec.resources) && has(self.spec.resources.requests)",fieldPath=".spec",message="a claim needs accessModes, such as [ReadWriteOnce], and resources.requests.storage, such as 1Gi"
 	VolumeClaimTemplate *corev1.PersistentVolumeClaim `json:"volumeClaimTemplate,omitempty"`
 	// ConfigMap whose keys become files.
 	// +optional

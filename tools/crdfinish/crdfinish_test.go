@@ -185,25 +185,6 @@ func TestRelaxStatus(t *testing.T) {
 	}
 }
 
-func TestDropCostlyRules(t *testing.T) {
-	spec := func(items map[string]any) map[string]any {
-		return map[string]any{"properties": map[string]any{"steps": map[string]any{"items": map[string]any{
-			"properties": map[string]any{"volumeMounts": map[string]any{"items": items}},
-		}}}}
-	}
-	rules := func() map[string]any {
-		return map[string]any{"type": "object", "x-kubernetes-validations": []any{map[string]any{"rule": "false"}}}
-	}
-	bare := map[string]any{"type": "object"}
-	for kind, want := range map[string]map[string]any{"Task": rules(), "TaskRun": rules(), "Pipeline": bare, "PipelineRun": bare} {
-		crd := crdOf(kind, spec(rules()), map[string]any{})
-		dropCostlyRules(crd)
-		if !reflect.DeepEqual(crd, crdOf(kind, spec(want), map[string]any{})) {
-			t.Errorf("%s: got %v", kind, crd)
-		}
-	}
-}
-
 func TestKeepUnknown(t *testing.T) {
 	const preserve = "x-kubernetes-preserve-unknown-fields"
 	object := func(kept bool, properties map[string]any) map[string]any {

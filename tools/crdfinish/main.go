@@ -36,7 +36,6 @@ func rewrite(file string) error {
 	each(crd, joinParagraphs)
 	each(crd, admitCustomTask)
 	relaxStatus(crd)
-	dropCostlyRules(crd)
 	keepUnknown(crd)
 	serveEarlier(crd)
 	serveBeta(crd)

@@ -57,8 +57,9 @@ func TestBadObjects(t *testing.T) {
 		})
 	}
 	t.Logf("the schemas refuse %d of %d; the others are the webhook's", bySchema, len(files))
-	if bySchema < 40 {
-		t.Errorf("want 40 or more refused without a webhook, got %d", bySchema)
+	// A schema has no rules about the elements of lists: see docs/design/0037-rules-of-lists-are-in-the-webhook.md.
+	if bySchema < 25 {
+		t.Errorf("want 25 or more refused without a webhook, got %d", bySchema)
 	}
 }
 

@@ -15,17 +15,21 @@ type refusal struct {
 	reason string
 	kind   string
 	yaml   string
+	// webhook is true if the schema admits the object, and the webhook refuses it.
+	webhook bool
 	// want are parts of the message: the field, and what is wrong with it.
 	want []string
 }
 
-// TestRefused: the API server refuses invalid objects with a message that names the field.
+// TestRefused: the API server refuses invalid objects with a message that names the field: those with an invalid element of a list
+// through the webhook, and all others without it.
 func TestRefused(t *testing.T) {
-	namespace := newNamespace(t)
+	namespaces := map[bool]string{false: newNamespace(t), true: newNamespace(t)}
+	admit(t, namespaces[true])
 	for name, tc := range refusals() {
 		t.Run(name, func(t *testing.T) {
 			o := specOf(t, tc.kind, tc.yaml)
-			o.SetNamespace(namespace)
+			o.SetNamespace(namespaces[tc.webhook])
 			err := shared.client.Create(t.Context(), o, client.DryRunAll)
 			if !apierrors.IsInvalid(err) {
 				t.Fatalf("%s\nwant it refused as invalid, got: %v", tc.reason, err)
@@ -44,71 +48,90 @@ func refusals() map[string]refusal {
 	duration := "must be a duration such as 1h30m or 90s"
 	return map[string]refusal{
 		"ReservedSidecar": {
-			reason: "It would take the place of the sidecar that sends the results.",
-			kind:   "TaskRun",
-			yaml:   `spec: {taskSpec: {steps: [{image: a}], sidecars: [{name: b, image: a}, {name: tekton-log-results, image: a}]}}`,
-			want:   []string{"spec.taskSpec.sidecars[1].name", `"tekton-log-results"`, "is reserved"},
+			reason:  "It would take the place of the sidecar that sends the results.",
+			kind:    "TaskRun",
+			yaml:    `spec: {taskSpec: {steps: [{image: a}], sidecars: [{name: b, image: a}, {name: tekton-log-results, image: a}]}}`,
+			webhook: true,
+			want:    []string{"spec.taskSpec.sidecars[1].name", `"tekton-log-results"`, "reserved"},
 		},
 		"ReservedSidecarInPipeline": {
-			reason: "The same in a task of a pipeline.",
-			kind:   "PipelineRun",
-			yaml:   `spec: {pipelineSpec: {tasks: [{name: t, taskSpec: {steps: [{image: a}], sidecars: [{name: tekton-log-results, image: a}]}}]}}`,
-			want:   []string{"spec.pipelineSpec.tasks[0].taskSpec.sidecars[0].name", "is reserved"},
+			reason:  "The same in a task of a pipeline.",
+			kind:    "PipelineRun",
+			yaml:    `spec: {pipelineSpec: {tasks: [{name: t, taskSpec: {steps: [{image: a}], sidecars: [{name: tekton-log-results, image: a}]}}]}}`,
+			webhook: true,
+			want:    []string{"spec.pipelineSpec.tasks[0].taskSpec.sidecars[0].name", "reserved"},
 		},
 		"ReservedVolume": {
-			reason: "It could replace a volume that carries the steps' state.",
-			kind:   "Task",
-			yaml:   `spec: {steps: [{image: a}], volumes: [{name: tekton-internal-run, emptyDir: {}}]}`,
-			want:   []string{"spec.volumes[0].name", "tekton-internal- are reserved"},
+			reason:  "It could replace a volume that carries the steps' state.",
+			kind:    "Task",
+			yaml:    `spec: {steps: [{image: a}], volumes: [{name: tekton-internal-run, emptyDir: {}}]}`,
+			webhook: true,
+			want:    []string{"spec.volumes[0].name", "tekton-internal- are reserved"},
 		},
 		"ReservedMount": {
 			reason: "A step could write another step's state.",
 			kind:   "TaskRun",
-			yaml:   `spec: {taskSpec: {steps: [{image: a, volumeMounts: [{name: v, mountPath: /tekton/run}]}], volumes: [{name: v, emptyDir: {}}]}}`,
-			want:   []string{"spec.taskSpec.steps[0].volumeMounts[0].mountPath", `"/tekton/run"`, reserved},
+			yaml: `spec: {taskSpec: {steps: [{image: a, volumeMounts: [{name: v, mountPath: /tekton/run}]}], ` +
+				`volumes: [{name: v, emptyDir: {}}]}}`,
+			webhook: true,
+			want:    []string{"spec.taskSpec.steps[0].volumeMounts[0].mountPath", `"/tekton/run"`, reserved},
 		},
 		"ReservedMountItself": {
-			reason: "The folder itself is reserved like what is in it.",
-			kind:   "Task",
-			yaml:   `spec: {steps: [{image: a, volumeMounts: [{name: v, mountPath: /tekton}]}], volumes: [{name: v, emptyDir: {}}]}`,
-			want:   []string{"spec.steps[0].volumeMounts[0].mountPath", `"/tekton"`, reserved},
+			reason:  "The folder itself is reserved like what is in it.",
+			kind:    "Task",
+			yaml:    `spec: {steps: [{image: a, volumeMounts: [{name: v, mountPath: /tekton}]}], volumes: [{name: v, emptyDir: {}}]}`,
+			webhook: true,
+			want:    []string{"spec.steps[0].volumeMounts[0].mountPath", `"/tekton"`, reserved},
 		},
 		"ReservedMountOfSidecar": {
 			reason: "Sidecars are no exception, and /tekton/homes is not /tekton/home.",
 			kind:   "Task",
 			yaml: `spec: {steps: [{image: a}], sidecars: [{name: s, image: a, volumeMounts: [{name: v, ` +
 				`mountPath: /tekton/homes}]}], volumes: [{name: v, emptyDir: {}}]}`,
-			want: []string{"spec.sidecars[0].volumeMounts[0].mountPath", `"/tekton/homes"`, reserved},
+			webhook: true,
+			want:    []string{"spec.sidecars[0].volumeMounts[0].mountPath", `"/tekton/homes"`, reserved},
 		},
 		"ScriptAndCommand": {
-			reason: "One of them would have to be ignored.",
-			kind:   "Task",
-			yaml:   `spec: {steps: [{image: a}, {image: a, script: x, command: [make]}]}`,
-			want:   []string{"spec.steps[1]", "script and command exclude each other"},
+			reason:  "One of them would have to be ignored.",
+			kind:    "Task",
+			yaml:    `spec: {steps: [{image: a}, {image: a, script: x, command: [make]}]}`,
+			webhook: true,
+			want:    []string{"spec.steps[1].script", "either command or script"},
 		},
 		"ScriptAndCommandOfSidecar": {
-			reason: "One of them would have to be ignored.",
-			kind:   "Task",
-			yaml:   `spec: {steps: [{image: a}], sidecars: [{name: s, image: a, script: x, command: [make]}]}`,
-			want:   []string{"spec.sidecars[0]", "script and command exclude each other"},
+			reason:  "One of them would have to be ignored.",
+			kind:    "Task",
+			yaml:    `spec: {steps: [{image: a}], sidecars: [{name: s, image: a, script: x, command: [make]}]}`,
+			webhook: true,
+			want:    []string{"spec.sidecars[0].script", "either command or script"},
 		},
 		"SameStep": {
-			reason: "Two containers would have one name.",
-			kind:   "TaskRun",
-			yaml:   `spec: {taskSpec: {steps: [{name: s, image: a}, {image: a}, {name: s, image: a}]}}`,
-			want:   []string{"spec.taskSpec.steps", "two steps have the same name"},
+			reason:  "Two containers would have one name.",
+			kind:    "TaskRun",
+			yaml:    `spec: {taskSpec: {steps: [{name: s, image: a}, {image: a}, {name: s, image: a}]}}`,
+			webhook: true,
+			want:    []string{"spec.taskSpec.steps[2].name", `Duplicate value: "s"`},
 		},
 		"TwoSources": {
-			reason: "A workspace is one volume.",
-			kind:   "TaskRun",
-			yaml:   `spec: {taskRef: {name: t}, workspaces: [{name: w, emptyDir: {}, configMap: {name: c}}]}`,
-			want:   []string{"spec.workspaces[0]", "exactly one of"},
+			reason:  "A workspace is one volume.",
+			kind:    "TaskRun",
+			yaml:    `spec: {taskRef: {name: t}, workspaces: [{name: w, emptyDir: {}, configMap: {name: c}}]}`,
+			webhook: true,
+			want:    []string{"spec.workspaces[0]", "give exactly one source, not emptyDir and configMap"},
 		},
 		"NoSource": {
-			reason: "A workspace without a source, or with one that we do not know, cannot be mounted.",
-			kind:   "PipelineRun",
-			yaml:   `spec: {pipelineRef: {name: p}, workspaces: [{name: w, nfs: {server: s}}]}`,
-			want:   []string{"spec.workspaces[0]", "exactly one of"},
+			reason:  "A workspace without a source cannot be mounted.",
+			kind:    "PipelineRun",
+			yaml:    `spec: {pipelineRef: {name: p}, workspaces: [{name: w}]}`,
+			webhook: true,
+			want:    []string{"spec.workspaces[0]", "give one of emptyDir"},
+		},
+		"UnknownSource": {
+			reason:  "A workspace with a source that we do not know cannot be mounted.",
+			kind:    "PipelineRun",
+			yaml:    `spec: {pipelineRef: {name: p}, workspaces: [{name: w, nfs: {server: s}}]}`,
+			webhook: true,
+			want:    []string{"spec.workspaces[0].nfs"},
 		},
 		"RefAndSpec": {
 			reason: "Which of them to run would be a guess.",
