@@ -85,6 +85,8 @@ type list struct {
 	size  int
 	// shared says that first is the memory of an outer scope's list.
 	shared bool
+	// text is what String returns, from its first call until another name is added: thousands of references can be wrong.
+	text string
 }
 
 // listOf returns the list of names that are all different.
@@ -97,7 +99,7 @@ func listOf(names iter.Seq[string]) list {
 }
 
 func (l *list) add(name string) {
-	l.size++
+	l.size, l.text = l.size+1, ""
 	if len(l.first) == maxListed && name >= l.first[maxListed-1] {
 		return
 	}
@@ -113,8 +115,15 @@ func (l *list) unknown(noun, name string) string {
 	return fmt.Sprintf("no %s %q; there are: %s", noun, shown(name), l)
 }
 
-// String writes the names for a message, or "none".
+// String returns the names for a message, or "none".
 func (l *list) String() string {
+	if l.text == "" {
+		l.text = l.written()
+	}
+	return l.text
+}
+
+func (l *list) written() string {
 	if l.size == 0 {
 		return "none"
 	}

@@ -45,6 +45,8 @@ func resultOrigin(ofPipelineResult bool) string {
 func (r *Report) reportReference(path *field.Path, where string, reference variables.Reference, p problem) {
 	switch {
 	case p.none():
+	case p.left && !r.listsWarnings():
+		r.Warn("", "", p.text) // it is counted
 	case p.left:
 		r.Warn(path.String()+where, reference.Text, staysText+p.text)
 	default:

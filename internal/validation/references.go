@@ -2,7 +2,6 @@ package validation
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -291,7 +290,7 @@ func (s scope) paramProblem(r variables.Reference, place use) problem {
 	place.noun, place.name, place.ref = "param", name, r.Root+"."+name
 	place.keyed, place.key = len(r.Names) == 2, r.Names[len(r.Names)-1]
 	place.whole, place.indexed = r.Whole, r.Index >= 0
-	text := useProblem(place, spec.ValueType(), spec.Properties)
+	text := s.useProblem(place, spec.ValueType(), spec.Properties)
 	own, declared := s.params.own[name]
 	if s.strict && s.typed && declared && own == spec && spec.ValueType() != v1.TypeString {
 		return refused(text)
@@ -301,11 +300,14 @@ func (s scope) paramProblem(r variables.Reference, place use) problem {
 
 // unknownParam is the problem of a reference to a param that is not declared.
 func (s scope) unknownParam(name string) problem {
-	text := s.params.unknown("param", name)
-	if s.strict && !s.open {
-		return refused(text)
+	switch {
+	case s.strict && !s.open:
+		return refused(s.params.unknown("param", name))
+	case !s.listsWarnings():
+		return leftAlone(countedOnly)
+	default:
+		return leftAlone(s.params.unknown("param", name))
 	}
-	return leftAlone(text)
 }
 
 // dotted returns a reference to a param whose name has dots in the form that has brackets: without brackets a dot stands between
@@ -335,7 +337,7 @@ type use struct {
 }
 
 // useProblem says what is wrong with using a value of type t so, or returns "".
-func useProblem(u use, t v1.ValueType, properties map[string]v1.PropertySpec) string {
+func (r *Report) useProblem(u use, t v1.ValueType, properties map[string]v1.PropertySpec) string {
 	u.name, u.ref = shown(u.name), shown(u.ref)
 	bare := !u.keyed && !u.whole && !u.indexed
 	wholly := u.whole || bare
@@ -354,8 +356,7 @@ func useProblem(u use, t v1.ValueType, properties map[string]v1.PropertySpec) st
 			return fmt.Sprintf("%s %q is an object: use one of its keys, as in $(%s.<key>)", u.noun, u.name, u.ref)
 		}
 		if _, ok := properties[u.key]; !ok && len(properties) > 0 {
-			keys := listOf(maps.Keys(properties))
-			return keys.unknown("key of "+u.noun+" "+u.name, u.key)
+			return r.keysOf(properties).unknown("key of "+u.noun+" "+u.name, u.key)
 		}
 		return ""
 	default:

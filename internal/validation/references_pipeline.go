@@ -212,13 +212,13 @@ func (p pipelineScope) resultProblem(t *v1.PipelineTask, ref variables.ResultRef
 	place.noun, place.name, place.ref = "result", ref.Result, text
 	place.keyed, place.key, place.whole, place.indexed = ref.Key != "", ref.Key, ref.Whole, ref.Index >= 0
 	if t.Matrix == nil {
-		return leftAlone(useProblem(place, declared.ValueType(), declared.Properties))
+		return leftAlone(p.useProblem(place, declared.ValueType(), declared.Properties))
 	}
 	if declared.ValueType() != v1.TypeString {
 		return refused(fmt.Sprintf("task %q has a matrix: of its results only strings can be used, and %q is of type %s",
 			shown(ref.Task), shown(ref.Result), shown(string(declared.ValueType()))))
 	}
-	return leftAlone(useProblem(place, v1.TypeArray, nil))
+	return leftAlone(p.useProblem(place, v1.TypeArray, nil))
 }
 
 // artifactProblem returns what is wrong with using an artifact of the task. No task declares which artifacts it has.

@@ -52,18 +52,18 @@ func (s scope) stepResultProblem(ref variables.StepResultRef, place use) string 
 		return "" // the StepAction is not known here
 	}
 	place.ref = strings.Join([]string{variables.RootSteps, ref.Step, variables.AttributeResults, ref.Result}, ".")
-	return declaredStepResultProblem(s.steps.results(i), ref, place)
+	return s.declaredStepResultProblem(s.steps.results(i), ref, place)
 }
 
 // declaredStepResultProblem returns what is wrong with using a result of a step that is written out, or "".
-func declaredStepResultProblem(results *names[*v1.StepResult], ref variables.StepResultRef, place use) string {
+func (r *Report) declaredStepResultProblem(results *names[*v1.StepResult], ref variables.StepResultRef, place use) string {
 	declared, ok := results.get(ref.Result)
 	if !ok {
 		return results.unknown("result of step "+shown(ref.Step), ref.Result)
 	}
 	place.noun, place.name = "result", ref.Result
 	place.keyed, place.key, place.whole, place.indexed = ref.Key != "", ref.Key, ref.Whole, ref.Index >= 0
-	return useProblem(place, declared.ValueType(), declared.Properties)
+	return r.useProblem(place, declared.ValueType(), declared.Properties)
 }
 
 // stepIndex finds the steps of a task and their results by name. Each part of it is made once, when it is first asked for.

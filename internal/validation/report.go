@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"hash/maphash"
 	"iter"
+	"maps"
 	"reflect"
 	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/variables"
 )
 
@@ -46,6 +48,8 @@ type Report struct {
 	starting bool
 	// cel counts the bytes of the expressions in CEL.
 	cel int
+	// keys are the keys of the objects that were asked for a missing one, by the addresses of their maps.
+	keys map[uintptr]*list
 	// steps counts the iterations of all loops, as the measure of the work.
 	steps int
 }
@@ -120,6 +124,22 @@ func (r *Report) Errors() field.ErrorList {
 func (r *Report) stopped() bool {
 	r.steps++
 	return r.more || r.ctx.Err() != nil
+}
+
+// keysOf returns the keys of an object for messages. It lists those of a map once: thousands of references to one object can have
+// keys that are missing.
+func (r *Report) keysOf(properties map[string]v1.PropertySpec) *list {
+	at := reflect.ValueOf(properties).Pointer()
+	if known, ok := r.keys[at]; ok {
+		return known
+	}
+	r.steps += len(properties)
+	listed := listOf(maps.Keys(properties))
+	if r.keys == nil {
+		r.keys = map[uintptr]*list{}
+	}
+	r.keys[at] = &listed
+	return &listed
 }
 
 // Steps returns how many iterations its loops have had: the work that does not show in memory.

@@ -61,6 +61,12 @@ func (r *Report) Warn(path, value, message string) {
 	})
 }
 
+// countedOnly is the text of a problem that is a warning, when no more warnings are listed.
+const countedOnly = "not listed"
+
+// listsWarnings reports whether another warning would be listed. If not, nothing reads its text.
+func (r *Report) listsWarnings() bool { return r.keep == nil && len(r.warnings) < MaxWarnings }
+
 // Findings returns what was added. After the context is done it is incomplete.
 func (r *Report) Findings() Findings {
 	found := Findings{Errors: r.Errors(), Warnings: slices.Clip(r.warnings)}
