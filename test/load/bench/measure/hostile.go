@@ -31,6 +31,13 @@ func (b *Bench) attack(ctx context.Context, batch load.Batch) (measured record.B
 		return measured, fmt.Errorf("cannot create the namespace of hostile objects: %w", err)
 	}
 	defer func() { err = errors.Join(err, b.Client.Delete(context.WithoutCancel(ctx), attacker), b.clean(ctx)) }()
+	bare, err := b.serveBare(ctx, attacker.Name)
+	if bare != nil {
+		defer func() { err = errors.Join(err, b.Client.Delete(context.WithoutCancel(ctx), bare)) }()
+	}
+	if err != nil {
+		return measured, err
+	}
 	before, err := b.read(ctx, true)
 	if err != nil {
 		return measured, err
@@ -83,7 +90,7 @@ func (b *Bench) send(ctx context.Context, batch load.Batch, namespace string) (*
 	return outcome, problem
 }
 
-// alone sends an object as a dry run, without other requests.
+// alone sends an object as a dry run, without other requests: first as it is, then as an object of the kind without a schema.
 func (b *Bench) alone(ctx context.Context, outcome *record.HostileObject, object client.Object) error {
 	before, err := usage.Webhooks(ctx, b.Kube)
 	if err != nil {
@@ -92,7 +99,18 @@ func (b *Bench) alone(ctx context.Context, outcome *record.HostileObject, object
 	outcome.Alone = b.answer(ctx, object, client.DryRunAll)
 	after, err := usage.Webhooks(ctx, b.Kube)
 	outcome.Webhooks = after - before
-	return err
+	if err != nil {
+		return err
+	}
+	bare, err := bareOf(object)
+	if err != nil {
+		return err
+	}
+	outcome.Bare = b.answer(ctx, bare, client.DryRunAll)
+	if outcome.Bare.Refused != "" {
+		return fmt.Errorf("hostile object %q is refused as an object without a schema: %s", outcome.Name, outcome.Bare.Refused)
+	}
+	return nil
 }
 
 // flood creates a valid run that needs more results than a controller holds, and returns the reason with which it ends.

@@ -120,6 +120,9 @@ type HostileObject struct {
 	// Webhooks is the part of the answer Alone in which the API server waited for the controller, in seconds. The rest is the
 	// API server's own work.
 	Webhooks float64 `json:"webhooks"`
+	// Bare is the answer to a dry run of an object with the same bytes, of a kind without a schema and without webhooks. That is the
+	// least for any controller.
+	Bare Answer `json:"bare"`
 	// Alone is the answer to a dry run without other requests. DryRun is the answer to dry runs of all objects at once.
 	// Create is the answer when all are stored at once.
 	Alone  Answer `json:"alone"`

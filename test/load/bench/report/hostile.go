@@ -18,7 +18,9 @@ const (
 func hostile(lines []Line) []table {
 	const wantedYes = "yes"
 	answers := table{title: "Hostile objects: the API server's answer, and seconds until it came", text: 2,
-		head: []string{"what", "answer", "size", "alone, dry run", "of it webhooks", "all at once, dry run", "all at once, create"}}
+		head: []string{
+			"what", "answer", "size", "alone, dry run", "of it webhooks", "without a schema", "all at once, dry run", "all at once, create",
+		}}
 	limits := table{title: "Limits while hostile objects are judged", text: 1, head: []string{"what", "wanted", "measured"}}
 	for _, l := range lines {
 		h := l.Hostile
@@ -34,6 +36,7 @@ func hostile(lines []Line) []table {
 				kilobytes(o.Bytes),
 				places(o.Alone),
 				fmt.Sprintf("%.2f", o.Webhooks),
+				places(o.Bare),
 				places(o.DryRun),
 				places(o.Create),
 			})

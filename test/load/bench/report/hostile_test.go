@@ -17,7 +17,7 @@ func TestHostile(t *testing.T) {
 	file := &record.File{Batches: []record.Batch{{
 		Row: rows[0], Mode: load.SidecarLogs, Wall: 3, Peak: 200 << 20,
 		Hostile: &record.Hostile{Admitted: 0.25, Done: 2.5, Flood: "Failed", FloodBytes: 89_000_000, Objects: []record.HostileObject{
-			{Name: "a", What: "much of a", Bytes: 1_400_000, Webhooks: 0.15, Alone: record.Answer{
+			{Name: "a", What: "much of a", Bytes: 1_400_000, Webhooks: 0.15, Bare: record.Answer{Seconds: 0.1}, Alone: record.Answer{
 				Seconds: 0.4,
 				Refused: "why",
 			}, DryRun: record.Answer{Seconds: 0.5, Refused: "why"}, Create: record.Answer{Seconds: 0.75, Refused: "why"}},
