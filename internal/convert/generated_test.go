@@ -182,7 +182,8 @@ func (d *drawn) length() int {
 // embeddedIn returns the fields of a spec or a status that is embedded at a path. A pipeline in the pipeline of a run has none, and
 // an earlier attempt no earlier attempts.
 func embeddedIn(path string) *tektoncrds.Field {
-	kind, part := "", fieldSpec
+	var kind string
+	part := fieldSpec
 	switch {
 	case strings.HasSuffix(path, "."+fieldTaskSpec):
 		kind = v1.KindTask

@@ -172,7 +172,7 @@ func children() move {
 			kept[fieldChildren] = true
 		},
 		down: func(o, kept map[string]any) {
-			if kept[fieldChildren] == true && reflect.DeepEqual(o[fieldChildren], any(referencesTo(kept))) {
+			if made, _ := kept[fieldChildren].(bool); made && reflect.DeepEqual(o[fieldChildren], any(referencesTo(kept))) {
 				delete(kept, fieldChildren)
 				delete(o, fieldChildren)
 			}

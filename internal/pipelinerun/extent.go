@@ -6,14 +6,14 @@ import v1 "github.com/sluice-ci/sluice/api/v1"
 type Extent int
 
 const (
-	// Unasked: the child continues.
+	// Unasked means that the child continues.
 	Unasked Extent = iota
-	// Finishes: what is running finishes, nothing else starts, and then tasks of finally run. A TaskRun or a CustomRun
-	// always does that without a request.
+	// Finishes means that what is running finishes, nothing else starts, and then tasks of finally run. A TaskRun or a
+	// CustomRun always does that without a request.
 	Finishes
-	// EndsTasks: what is running is cancelled, and then tasks of finally run.
+	// EndsTasks means that what is running is cancelled, and then tasks of finally run.
 	EndsTasks
-	// EndsAll: everything is cancelled.
+	// EndsAll means that everything is cancelled.
 	EndsAll
 )
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,11 +22,11 @@ import (
 )
 
 // nested is a task that is an embedded pipeline.
-func nested(t testing.TB, task string, spec v1.PipelineSpec, params ...v1.Param) v1.PipelineTask {
-	t.Helper()
+func nested(tb testing.TB, task string, spec v1.PipelineSpec, params ...v1.Param) v1.PipelineTask {
+	tb.Helper()
 	raw, err := json.Marshal(spec)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return v1.PipelineTask{Name: task, PipelineSpec: &runtime.RawExtension{Raw: raw}, Params: params}
 }
@@ -204,7 +205,7 @@ func TestResultsOfNestedPipelines(t *testing.T) {
 	c.end(t, pr, "all", done())
 	c.end(t, pr, "guarded", done())
 	pr = c.settleAll(t, pr)
-	if diff := cmp.Diff(value+" Succeeded Succeeded", c.child(t, pr, "last", -1).Spec.Params[0].Value.String); diff != "" {
+	if diff := cmp.Diff(value+strings.Repeat(" Succeeded", 2), c.child(t, pr, "last", -1).Spec.Params[0].Value.String); diff != "" {
 		t.Errorf("param of the task of finally: -want, +got:\n%s", diff)
 	}
 	c.end(t, pr, "last", done())

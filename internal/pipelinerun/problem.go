@@ -25,13 +25,15 @@ type Problem struct {
 // substitutionProblem returns the problem for an error of a task's values, with the reason of the API.
 func substitutionProblem(task string, err error) *Problem {
 	reason, skip := v1.PipelineRunReasonInvalidTaskResultReference, v1.SkipReasonUnusableResults
-	if _, missing := errors.AsType[*substitute.MissingResultError](err); missing {
+	_, missing := errors.AsType[*substitute.MissingResultError](err)
+	switch {
+	case missing:
 		skip = v1.SkipReasonMissingResults
-	} else if tooLong(err) {
+	case tooLong(err):
 		reason, skip = v1.PipelineRunReasonResultTooLarge, v1.SkipReasonTooLargeResults
-	} else if noElement(err) {
+	case noElement(err):
 		reason, skip = v1.PipelineRunReasonParamArrayIndexingInvalid, v1.SkipReasonInvalid
-	} else if ofParam(err) {
+	case ofParam(err):
 		reason, skip = v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid
 	}
 	return cannotStart(task, err.Error(), reason, skip)

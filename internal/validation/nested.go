@@ -23,11 +23,11 @@ type nestedSpec struct {
 	err  error
 }
 
-// addNested decodes the pipelines that are embedded in the tasks, so that their results are known. Pipelines below MaxNesting stay
-// as they are.
-func (p *pipelineScope) addNested(s *v1.PipelineSpec) {
+// withNested returns the scope with the pipelines that are embedded in the tasks, so that their results are known. Pipelines below
+// MaxNesting stay as they are.
+func (p pipelineScope) withNested(s *v1.PipelineSpec) pipelineScope {
 	if p.depth >= MaxNesting {
-		return
+		return p
 	}
 	p.nested, p.known = nestedSpecs{}, map[string]*v1.TaskSpec{}
 	for _, list := range taskLists(s) {
@@ -44,6 +44,7 @@ func (p *pipelineScope) addNested(s *v1.PipelineSpec) {
 			p.nested[t.Name] = nestedSpec{spec, err}
 		}
 	}
+	return p
 }
 
 // checkForms returns the error of a task that is not of exactly one form.

@@ -56,7 +56,7 @@ func reportPipelineSpec(r *Report, s *v1.PipelineSpec, path *field.Path) {
 
 func validatePipelineSpec(s *v1.PipelineSpec, path *field.Path, outer scope) {
 	in := newPipelineScope(s, outer)
-	in.addNested(s)
+	in = in.withNested(s)
 	validateParamSpecs(in.Report, s.Params, path.Child("params"), outer.listed)
 	validatePipelineWorkspaces(in.Report, s, path.Child("workspaces"))
 	reportWithoutTasks(in.Report, s, path)

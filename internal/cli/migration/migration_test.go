@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -128,11 +129,7 @@ func (s *store) wantMigrated(t *testing.T, before map[types.NamespacedName]strin
 }
 
 func copied(objects map[types.NamespacedName]string) map[types.NamespacedName]string {
-	all := make(map[types.NamespacedName]string, len(objects))
-	for name, object := range objects {
-		all[name] = object
-	}
-	return all
+	return maps.Clone(objects)
 }
 
 // TestKilledMigrations kills a migration of 2,000 objects 20 times, at different steps, before and after what the step changes. The

@@ -64,11 +64,17 @@ var errReview = errors.New("it is no ConversionReview of " + apiVersion)
 // Handler responds to reviews. It holds one decoded object at a time.
 type Handler struct{}
 
-// ServeHTTP responds to one review. The status code of the response is always 200: the API server reads the result.
+// ServeHTTP responds to one review. The status code of the response is 200 for failures, too: the API server reads the
+// result.
 func (Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := Review{APIVersion: apiVersion, Kind: kind, Response: respond(r.Body)}
+	body, err := json.Marshal(answer)
+	if err != nil {
+		http.Error(w, "cannot encode the response: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(answer) // an error means that the connection is gone
+	_, _ = w.Write(body) // an error means that the connection is gone
 }
 
 func respond(body io.Reader) *Response {

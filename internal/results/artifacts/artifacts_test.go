@@ -298,7 +298,13 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		var other struct{ Inputs, Outputs []struct{ Name string } }
+		type named []struct {
+			Name string `json:"name"`
+		}
+		var other struct {
+			Inputs  named `json:"inputs"`
+			Outputs named `json:"outputs"`
+		}
 		if err := json.Unmarshal(text, &other); err != nil {
 			t.Fatalf("read as %+v, but it is not JSON of this form: %v", got, err)
 		}

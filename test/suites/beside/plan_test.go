@@ -44,12 +44,12 @@ func TestPlanOfStoredVersions(t *testing.T) {
 	}
 	var plan struct {
 		Kinds []struct {
-			CRD     string
-			Storage string
-			Stored  []string
-			Objects int
-		}
-		Blockers []string
+			CRD     string   `json:"crd"`
+			Storage string   `json:"storage"`
+			Stored  []string `json:"stored"`
+			Objects int      `json:"objects"`
+		} `json:"kinds"`
+		Blockers []string `json:"blockers"`
 	}
 	if err := json.Unmarshal([]byte(out), &plan); err != nil {
 		t.Fatal(err)

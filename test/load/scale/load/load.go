@@ -75,10 +75,13 @@ func taskOf(shape Shape) v1.PipelineTask {
 	case Custom:
 		return customtask.Task("", customtask.Echo, v1.Param{Name: Result, Value: v1.StringValue("a result of a few words")})
 	case Nested:
-		raw, _ := json.Marshal(v1.PipelineSpec{ // it has only texts, which can always be encoded
+		raw, err := json.Marshal(v1.PipelineSpec{
 			Tasks:   []v1.PipelineTask{leaf},
 			Results: []v1.PipelineResult{{Name: Result, Value: v1.StringValue("$(tasks.leaf.results." + Result + ")")}},
 		})
+		if err != nil {
+			panic(err) // the spec has only texts, which can always be encoded
+		}
 		return v1.PipelineTask{PipelineSpec: &runtime.RawExtension{Raw: raw}}
 	case Wide, Chain:
 	}

@@ -95,7 +95,7 @@ func (l *layout) renamed(i int, key string) string {
 
 // kept returns the last entry that stays, or -1.
 func (l *layout) kept() int {
-	for i := len(l.entries) - 1; i >= 0; i-- {
+	for i := range slices.Backward(l.entries) {
 		if !l.gone[i] {
 			return i
 		}

@@ -148,7 +148,7 @@ func (d *differ) scalar(node *yaml3.Node, text string, at *path) bool {
 // simple reports whether a text needs no quotation marks and no escapes.
 func simple(text string) bool {
 	return text != "" && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789./-") == "" &&
-		strings.IndexAny(text[:1], "-./0123456789") < 0
+		!strings.ContainsAny(text[:1], "-./0123456789")
 }
 
 // mapping compares the fields of an object.

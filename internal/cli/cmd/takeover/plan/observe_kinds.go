@@ -49,10 +49,10 @@ func kindOf(crd *unstructured.Unstructured) Kind {
 	for _, entry := range versions {
 		version, _ := entry.(map[string]any)
 		name, _ := version["name"].(string)
-		if version["served"] == true {
+		if served, _ := version["served"].(bool); served {
 			k.Served = append(k.Served, name)
 		}
-		if version["storage"] == true {
+		if storage, _ := version["storage"].(bool); storage {
 			k.Storage = name
 		}
 	}

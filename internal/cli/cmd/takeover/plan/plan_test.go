@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -59,9 +60,7 @@ func crd(group, plural, kind string, stored []any, versions ...string) *unstruct
 
 func object(apiVersion, kind, name string, more map[string]any) *unstructured.Unstructured {
 	o := &unstructured.Unstructured{Object: map[string]any{}}
-	for key, value := range more {
-		o.Object[key] = value
-	}
+	maps.Copy(o.Object, more)
 	o.SetAPIVersion(apiVersion)
 	o.SetKind(kind)
 	o.SetNamespace("team")
@@ -86,7 +85,7 @@ func earlierCluster() []client.Object {
 		configMap("tekton-pipelines", "pipelines-info", map[string]string{"version": "v1.3.0"}),
 		configMap("tekton-pipelines", "feature-flags", map[string]string{
 			"_example": "x", "results-from": "termination-message", "max-result-size": "lots", "enable-api-fields": "beta",
-			"disable-inline-spec": "pipelinerun", "send-cloudevents-for-runs": "true", "enable-artifcats": "true",
+			"disable-inline-spec": "pipelinerun", "send-cloudevents-for-runs": "true", "enable-artifats": "true",
 		}),
 		configMap("tekton-pipelines", "config-observability", map[string]string{"metrics-protocol": "prometheus"}),
 		configMap("tekton-pipelines-resolvers", "resolvers-feature-flags", map[string]string{"enable-cluster-resolver": "false"}),
