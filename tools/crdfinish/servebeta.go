@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -111,9 +112,7 @@ func betaPipelineRunSpec(spec map[string]any) {
 		betaPipelineSpec(pipeline)
 	}
 	if properties, template := at(spec, "properties"), property(spec, "taskRunTemplate"); template != nil {
-		for name, schema := range at(template, "properties") {
-			properties[name] = schema
-		}
+		maps.Copy(properties, at(template, "properties"))
 		delete(properties, "taskRunTemplate")
 	}
 	of := element(spec, "taskRunSpecs")
