@@ -51,7 +51,7 @@ for suite in "$@"; do
 	*) prepare "$suite" ;;
 	esac
 	say "running the $suite tests"
-	go test -count=1 -timeout=25m -tags="$tag" "./test/suites/$suite/..." || status=1
+	go test -count=1 -timeout=40m -tags="$tag" "./test/suites/$suite/..." || status=1
 	if [ "$suite" = integration ]; then # separately, because these tests register webhooks
 		go test -count=1 -timeout=5m -tags=integration ./test/suites/cli || status=1
 	fi

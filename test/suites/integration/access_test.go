@@ -106,6 +106,12 @@ func TestControllerMayDoItsWork(t *testing.T) {
 			namespace: "user",
 		},
 		{
+			verb:      "create",
+			group:     "tekton.dev",
+			resource:  "pipelineruns",
+			namespace: "user",
+		},
+		{
 			verb:      "patch",
 			group:     "tekton.dev",
 			resource:  "pipelineruns",
@@ -277,12 +283,6 @@ func TestControllerMayNotMore(t *testing.T) {
 			verb:      "update",
 			resource:  "configmaps",
 			namespace: installation,
-		},
-		{
-			verb:      "create",
-			group:     "tekton.dev",
-			resource:  "pipelineruns",
-			namespace: "user",
 		},
 		{
 			verb:      "update",

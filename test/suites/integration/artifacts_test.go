@@ -89,9 +89,8 @@ func TestArtifacts(t *testing.T) {
 		}
 	})
 	t.Run("UnknownTask", func(t *testing.T) {
-		err := shared.client.Create(t.Context(), running(newPlace(t), "unknown", using("$(tasks.make.outputs.image)")))
-		if err == nil || !strings.Contains(err.Error(), `no task "make"`) {
-			t.Errorf("got error %v, want that the task is unknown", err)
-		}
+		namespace := newPlace(t)
+		create(t, running(namespace, "unknown", using("$(tasks.make.outputs.image)")))
+		awaitRun(t, namespace, "unknown", v1.PipelineRunReasonInvalidTaskResultReference, `no task "make"`)
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -188,7 +189,7 @@ func TestEveryRightIsUsed(t *testing.T) {
 	fresh(t)
 	r, played, idle := newRelay(t), newPlace(t), newPlace(t)
 	first := map[string]bool{"create pods": true, "create taskruns.tekton.dev": true, "create customruns.tekton.dev": true,
-		"create persistentvolumeclaims": true}
+		"create pipelineruns.tekton.dev": true, "create persistentvolumeclaims": true}
 	r.let(func(c call, _ int) trouble {
 		if c.namespace == played && first[c.what()] {
 			first[c.what()] = false
@@ -227,11 +228,12 @@ func TestEveryRightIsUsed(t *testing.T) {
 	}
 }
 
-// fresh removes what another controller has left: its lease and the webhooks' certificate.
+// fresh removes what another controller has left: its lease, the webhooks' certificate, and the version for clients.
 func fresh(t *testing.T) {
 	t.Helper()
 	mustKubectl(t, "delete", "lease", "sluice-controller", "-n", installation, "--ignore-not-found")
 	mustKubectl(t, "patch", "secret", "sluice-webhook-certificate", "-n", installation, "-p", `{"data":null}`)
+	mustKubectl(t, "patch", "configmap", "pipelines-info", "-n", installation, "-p", `{"data":null}`)
 }
 
 // work makes the controller do all of its work, in a namespace whose pods are played and in one whose pods never start.
@@ -281,6 +283,7 @@ func work(t *testing.T, played, idle string) {
 	create(t, absent)
 	create(t, pipelineRun(idle, "cancelled", "a"))
 	waiting := customTask(t, played)
+	create(t, nestedRun(t, played, "outer"))
 	awaitPods(t, idle, 4)
 	startPod(t, idle, "late-pod") // it is stopped at its timeout; a pod without a kubelet would be deleted
 	mustKubectl(t, "delete", "pod", "deleted-pod", "-n", idle, "--now")
@@ -295,6 +298,18 @@ func work(t *testing.T, played, idle string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// nestedRun returns a PipelineRun whose task is a pipeline.
+func nestedRun(t *testing.T, namespace, name string) *v1.PipelineRun {
+	t.Helper()
+	raw, err := json.Marshal(pipelineRun(namespace, "inner", "a").Spec.PipelineSpec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outer := pipelineRun(namespace, name)
+	outer.Spec.PipelineSpec.Tasks = []v1.PipelineTask{{Name: "inner", PipelineSpec: &runtime.RawExtension{Raw: raw}}}
+	return outer
 }
 
 // customTask creates a PipelineRun whose custom task never ends.
