@@ -32,7 +32,7 @@ func TestOlderManifests(t *testing.T) {
 		}
 		n.MustKubectl(t, "apply", "-f", "testdata/older-task.yaml")
 		wantLine(t, n.MustKubectl(t, "get", "tasks.v1beta1.tekton.dev", "read-older", "-o", "yaml"), `^    resources:$`)
-		wantLine(t, n.MustKubectl(t, "get", "tasks.v1.tekton.dev", "read-older", "-o", "yaml"), `^    computeResources:$`)
+		wantLine(t, n.MustKubectl(t, "get", "tasks.v1.tekton.dev", "read-older", "-o", "yaml"), `^  - computeResources:$`)
 		removed := strings.Replace(string(manifest), "spec:\n", "spec:\n  resources:\n    inputs: []\n", 1)
 		file := t.TempDir() + "/removed.yaml"
 		if err := os.WriteFile(file, []byte(strings.ReplaceAll(removed, "read-older", "removed")), 0o600); err != nil {
