@@ -60,7 +60,7 @@ func conversions() map[string]conversion {
 				"spec: {steps: [{image: a}, {image: b}], stepTemplate: {}}}",
 		},
 		"PipelineResources": {
-			reason:  "Tekton keeps them in an annotation of its own",
+			reason:  "Tekton keeps them in another annotation",
 			kind:    "TaskRun",
 			v1beta1: "{spec: {resources: {inputs: []}}, status: {cloudEvents: [], resourcesResult: [1], taskSpec: {resources: {}}}}",
 			v1: `{metadata: {annotations: {tekton.dev/v1beta1Resources: '{"inputs":[]}', tekton.dev/v1beta1CloudEvents: '[]', ` +

@@ -31,6 +31,7 @@ type Definition struct {
 	Object metav1.Object
 }
 
+// String names the definition and its source in messages, each cut to a bounded length.
 func (d Definition) String() string {
 	return fmt.Sprintf("%s %q from %q", d.Kind, shown(d.Name), shown(d.Source))
 }

@@ -161,10 +161,10 @@ func TestRefusedToUsers(t *testing.T) {
 func unseen() map[string]string {
 	return map[string]string{
 		"update taskruns/finalizers.tekton.dev":     "asked for by the admission plug-in OwnerReferencesPermissionEnforcement, where it is on",
-		"update pipelineruns/finalizers.tekton.dev": "likewise",
+		"update pipelineruns/finalizers.tekton.dev": "asked for by the same plug-in",
 		"get pipelineruns.tekton.dev":               "after a status that the API server refuses, to see whether the run has changed meanwhile",
 		"patch events.events.k8s.io":                "an event that comes back within minutes is counted in the one that is there",
-		"patch events":                              "likewise, for those of the leader's election",
+		"patch events":                              "an event of the leader's election that comes back is counted in the one that is there",
 	}
 }
 

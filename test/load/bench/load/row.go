@@ -71,21 +71,31 @@ func Rows() []Row {
 		{Name: "plain60", What: "60 TaskRuns of 2 steps at once, no results", Shape: plain, Count: 60, Modes: both},
 		{Name: "pods90", What: "90 bare pods of 3 containers at once", Shape: pod, Count: 90, Modes: bare},
 		{Name: "burst30", What: "30 PipelineRuns × 3 TaskRuns × 2 steps at once", Shape: three, Count: 30, Modes: both},
-		{
-			Name:    "hostile",
-			What:    "the ten most expensive objects at once, of 1.5 MB each",
-			Shape:   Shape{Steps: 1, Size: kb},
-			Count:   10,
-			Hostile: true,
-			Modes:   sidecar,
-		},
-		{
-			Name:  "held",
-			What:  "finished TaskRuns of 1 MB stay in the cluster",
-			Shape: Shape{Steps: 1, Size: 1_000_000, Random: true},
-			Held:  true,
-			Modes: sidecar,
-		},
+		hostileRow(),
+		heldRow(),
+	}
+}
+
+// hostileRow is the row of objects that an attacker would send.
+func hostileRow() Row {
+	return Row{
+		Name:    "hostile",
+		What:    "the ten most expensive objects at once, of 1.5 MB each",
+		Shape:   Shape{Steps: 1, Size: 1024},
+		Count:   10,
+		Hostile: true,
+		Modes:   []string{SidecarLogs},
+	}
+}
+
+// heldRow is the row of runs that are kept after their end.
+func heldRow() Row {
+	return Row{
+		Name:  "held",
+		What:  "finished TaskRuns of 1 MB stay in the cluster",
+		Shape: Shape{Steps: 1, Size: 1_000_000, Random: true},
+		Held:  true,
+		Modes: []string{SidecarLogs},
 	}
 }
 
