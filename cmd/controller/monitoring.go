@@ -25,8 +25,11 @@ type monitoring struct {
 	more   []prometheus.Collector
 }
 
-func newMonitoring() *monitoring {
-	return &monitoring{counts: counts.New(version.Current()), passes: health.New(clock.RealClock{})}
+func newMonitoring(store *config.Store) *monitoring {
+	settings := func() config.Observability { return store.Load().Metrics }
+	return &monitoring{
+		counts: counts.New(version.Current(), settings, ctrl.Log.WithName("metrics")), passes: health.New(clock.RealClock{}),
+	}
 }
 
 // addToManager makes mgr serve metrics and probes. The controller is ready from the time its caches are filled until ctx ends.
@@ -34,6 +37,7 @@ func (m *monitoring) addToManager(ctx context.Context, mgr ctrl.Manager, store *
 	unfinished := &counts.Unfinished{
 		Runs: mgr.GetCache(), Leads: mgr.Elected(), Clock: clock.RealClock{},
 		Timeout: func() time.Duration { return store.Load().Defaults.Timeout }, Manages: runs,
+		Settings: func() config.Observability { return store.Load().Metrics },
 	}
 	if err := m.counts.Register(metrics.Registry, append(m.more, unfinished)...); err != nil {
 		return err

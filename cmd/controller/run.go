@@ -59,13 +59,13 @@ func run(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	monitor := newMonitoring()
+	store := config.NewStore(config.Default())
+	monitor := newMonitoring(store)
 	wake := make(chan event.GenericEvent, wakeups)
 	transports, err := addTransports(mgr, restConfig, o, wake, monitor)
 	if err != nil {
 		return err
 	}
-	store := config.NewStore(config.Default())
 	if err := watchConfig(ctx, mgr, o, transports, store); err != nil {
 		return err
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // Beside makes the watcher read the settings of a controller beside Tekton: SettingsName in the namespace of the controller,
-// which overrides FlagsName and DefaultsName in the namespace tekton. It returns the watcher.
+// which overrides FlagsName, DefaultsName and ObservabilityName in the namespace tekton. It returns the watcher.
 //
 // It emits events only about ConfigMaps of the controller's namespace: those of Tekton are not its business, and they are right
 // for Tekton. The log has all reports.
@@ -23,7 +23,7 @@ func (w *Watcher) files() []types.NamespacedName {
 	if w.tekton == "" {
 		return []types.NamespacedName{
 			{Namespace: w.namespace, Name: FlagsName}, {Namespace: w.namespace, Name: DefaultsName},
-			{Namespace: w.namespace, Name: ClusterResolverName}, shared,
+			{Namespace: w.namespace, Name: ObservabilityName}, {Namespace: w.namespace, Name: ClusterResolverName}, shared,
 		}
 	}
 	return append(w.layerFiles(), shared)
@@ -33,6 +33,7 @@ func (w *Watcher) files() []types.NamespacedName {
 func (w *Watcher) layerFiles() []types.NamespacedName {
 	return []types.NamespacedName{
 		{Namespace: w.namespace, Name: SettingsName}, {Namespace: w.tekton, Name: FlagsName}, {Namespace: w.tekton, Name: DefaultsName},
+		{Namespace: w.tekton, Name: ObservabilityName},
 	}
 }
 
@@ -65,20 +66,24 @@ func (w *Watcher) applyLayer(ctx context.Context, name types.NamespacedName,
 		w.layers.Flags = data
 	case types.NamespacedName{Namespace: w.tekton, Name: DefaultsName}:
 		w.layers.Defaults = data
+	case types.NamespacedName{Namespace: w.tekton, Name: ObservabilityName}:
+		w.layers.Metrics = data
 	default:
 		return nil, false, nil
 	}
-	flags, defaults, problems := w.layers.Parse(w.transports.Names())
-	w.store.SetFlags(flags)
-	w.store.SetDefaults(defaults)
+	c, problems := w.layers.Parse(w.transports.Names())
+	w.store.SetFlags(c.Flags)
+	w.store.SetDefaults(c.Defaults)
+	w.store.SetMetrics(c.Metrics)
 	for _, p := range problems {
 		if p.ConfigMap == name.Name {
 			reports = append(reports, invalid(p))
 		}
 	}
-	if _, own := w.layers.Own[keyResultsFrom]; name.Name == DefaultsName || own != (name.Name == SettingsName) {
+	withoutResults := name.Name == DefaultsName || name.Name == ObservabilityName
+	if _, own := w.layers.Own[keyResultsFrom]; withoutResults || own != (name.Name == SettingsName) {
 		return reports, true, nil
 	}
-	warnings, err := w.warn(ctx, flags.ResultsFrom)
+	warnings, err := w.warn(ctx, c.Flags.ResultsFrom)
 	return append(reports, warnings...), true, err
 }

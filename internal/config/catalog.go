@@ -16,6 +16,8 @@ const (
 	alwaysOn = "it is always on"
 	absent   = "the feature does not exist here"
 	ownPace  = "the controller has its own backoff and queue"
+	// noTracing is the reason of the keys for traces.
+	noTracing = "there is no tracing"
 )
 
 // ignoredFlags returns the ignored keys of feature-flags.
@@ -51,12 +53,36 @@ func ignoredDefaults() []ignored {
 	}
 }
 
+// ignoredObservability returns the ignored keys of config-observability.
+func ignoredObservability() []ignored {
+	const (
+		newer   = "use metrics-protocol"
+		notSent = "metrics are served, and not sent"
+	)
+	return []ignored{
+		{key: "metrics-protocol", agrees: []string{"prometheus"}, because: notSent},
+		{key: "metrics-endpoint", because: notSent},
+		{key: "metrics-export-interval", because: notSent},
+		{key: "tracing-protocol", agrees: []string{"none"}, because: noTracing},
+		{key: "tracing-endpoint", because: noTracing},
+		{key: "tracing-sampling-rate", because: noTracing},
+		{key: "runtime-profiling", agrees: []string{"disabled"}, because: "use --pprof-bind-address of the controller"},
+		{key: "runtime-export-interval", because: "the metrics of the Go runtime are sent together with the others"},
+		{key: "profiling.enable", agrees: []string{"false"}, because: "use --pprof-bind-address of the controller"},
+		{key: "metrics.backend-destination", agrees: []string{"prometheus"}, because: newer},
+		{key: "metrics.request-metrics-backend-destination", agrees: []string{"prometheus"}, because: newer},
+		{key: "metrics.reporting-period-seconds", because: "use metrics-export-interval"},
+		{key: "metrics.opencensus-address", because: newer},
+		{key: "metrics.stackdriver-project-id", because: newer},
+		{key: "metrics.allow-stackdriver-custom-metrics", agrees: []string{"false"}, because: newer},
+	}
+}
+
 // unread returns the ConfigMaps without effect in the namespace of the installation, by name.
 func unread() map[string]ignored {
 	return map[string]ignored{
 		"config-events":                     {because: "no CloudEvents are sent"},
-		"config-observability":              {because: "the metrics are fixed, and there is no tracing (docs/operations.md)"},
-		"config-tracing":                    {because: "there is no tracing"},
+		"config-tracing":                    {because: noTracing},
 		"config-spire":                      {because: "use the signed-results-* keys of feature-flags (docs/signed-results.md)"},
 		"config-leader-election":            {because: "the periods of leader election are fixed"},
 		"config-leader-election-controller": {because: "the periods of leader election are fixed"},

@@ -1,4 +1,5 @@
-// Package config reads the ConfigMaps feature-flags, config-defaults and cluster-resolver-config, strictly, into values.
+// Package config reads the ConfigMaps feature-flags, config-defaults, config-observability and
+// cluster-resolver-config, strictly, into values.
 //
 // An invalid setting does not stop the controller. The package reports an invalid value as a SettingError with the value that
 // is used instead, and a key without effect as a Notice. The caller logs each one and creates an event, so that no setting is
@@ -20,11 +21,12 @@ type Config struct {
 	Flags    Flags
 	Defaults Defaults
 	Cluster  ClusterResolvers
+	Metrics  Observability
 }
 
 // Default returns the configuration without any ConfigMap.
 func Default() Config {
-	return Config{Flags: defaultFlags(), Defaults: defaultDefaults()}
+	return Config{Flags: defaultFlags(), Defaults: defaultDefaults(), Metrics: defaultObservability()}
 }
 
 // Limits returns the settings that restrict the contents of objects. They apply when an object is admitted, and again when a

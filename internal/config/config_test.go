@@ -367,7 +367,10 @@ func TestStoreKeepsTheOtherParts(t *testing.T) {
 	own, shared := ClusterResolver{DefaultKind: "task"}, ClusterResolver{Blocked: []string{"*"}}
 	s.SetOwnCluster(own)
 	s.SetSharedCluster(shared)
-	if diff := cmp.Diff(Config{f, d, ClusterResolvers{own, ClusterLists{Blocked: []string{"*"}}}}, s.Load()); diff != "" {
+	metrics := Observability{TaskRunLevel: LevelTaskRun}
+	s.SetMetrics(metrics)
+	want := Config{Flags: f, Defaults: d, Cluster: ClusterResolvers{own, ClusterLists{Blocked: []string{"*"}}}, Metrics: metrics}
+	if diff := cmp.Diff(want, s.Load()); diff != "" {
 		t.Errorf("each setter replaces its part only: -want +got:\n%s", diff)
 	}
 }

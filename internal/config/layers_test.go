@@ -43,11 +43,11 @@ func TestLayersOverrideKeyByKey(t *testing.T) {
 		ways := []ResultsFrom{TerminationMessage, SidecarLogs}
 		wantFlags, wrongFlags := ParseFlags(flat(l.Flags), ways)
 		wantDefaults, wrongDefaults := ParseDefaults(flat(l.Defaults))
-		flags, defaults, problems := l.Parse(ways)
-		if diff := cmp.Diff(wantFlags, flags); diff != "" {
+		c, problems := l.Parse(ways)
+		if diff := cmp.Diff(wantFlags, c.Flags); diff != "" {
 			t.Errorf("flags: -want +got:\n%s", diff)
 		}
-		if diff := cmp.Diff(wantDefaults, defaults); diff != "" {
+		if diff := cmp.Diff(wantDefaults, c.Defaults); diff != "" {
 			t.Errorf("defaults: -want +got:\n%s", diff)
 		}
 		if len(problems) != len(wrongFlags)+len(wrongDefaults) {

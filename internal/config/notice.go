@@ -40,7 +40,7 @@ const maxShown = 60
 
 // Reads returns the ConfigMaps of the namespace of the installation that Notices supports, sorted.
 func Reads() []string {
-	return append([]string{FlagsName, DefaultsName, ClusterResolverName}, slices.Sorted(maps.Keys(unread()))...)
+	return append([]string{FlagsName, DefaultsName, ClusterResolverName, ObservabilityName}, slices.Sorted(maps.Keys(unread()))...)
 }
 
 // ReadsOfResolvers returns the ConfigMaps of ResolversNamespace that NoticesOfResolvers supports, sorted. The program
@@ -104,7 +104,7 @@ func notice(configMap, key, value string) (n Notice, ok bool) {
 		return Notice{}, false // a ConfigMap of another program
 	}
 	n.Standing = Unknown
-	for _, other := range []string{FlagsName, DefaultsName, ClusterResolverName} {
+	for _, other := range []string{FlagsName, DefaultsName, ClusterResolverName, ObservabilityName} {
 		if there, elsewhere := keysOf(other); slices.Contains(there, key) ||
 			slices.ContainsFunc(elsewhere, func(one ignored) bool { return one.key == key }) {
 			n.Text = fmt.Sprintf("%s: %s: has no effect in this ConfigMap; move it to ConfigMap %s", configMap, key, other)
@@ -145,8 +145,11 @@ func keysOf(configMap string) (acted []string, passed []ignored) {
 		return defaultsKeys(), ignoredDefaults()
 	case ClusterResolverName:
 		return clusterKeys(), nil
+	case ObservabilityName:
+		return observabilityKeys(), ignoredObservability()
 	case SettingsName:
-		return append(flagKeys(), defaultsKeys()...), append(ignoredFlags(), ignoredDefaults()...)
+		return slices.Concat(flagKeys(), defaultsKeys(), observabilityKeys()),
+			slices.Concat(ignoredFlags(), ignoredDefaults(), ignoredObservability())
 	case resolverFlagsName:
 		return resolverFlagKeys(), ignoredResolverFlags()
 	default:

@@ -52,6 +52,7 @@ func tektonKeys() []tektonKey {
 			"metrics-protocol", "metrics-endpoint", "metrics-export-interval", "tracing-protocol", "tracing-endpoint", "tracing-sampling-rate",
 			"runtime-profiling", "runtime-export-interval", "metrics.taskrun.level", "metrics.taskrun.duration-type", "metrics.pipelinerun.level",
 			"metrics.pipelinerun.duration-type", "metrics.count.enable-reason", "metrics.running-pipelinerun.level",
+			"metrics.taskrun.throttle.enable-namespace",
 		},
 		"config-tracing":                    {"enabled", "endpoint", "credentialsSecret"},
 		"config-spire":                      {"spire-trust-domain", "spire-socket-path", "spire-server-addr", "spire-node-alias-prefix"},
@@ -81,6 +82,9 @@ func inForce(configMap string, data map[string]string) string {
 	case ClusterResolverName:
 		cluster, problems := ParseClusterResolver(data)
 		return fmt.Sprintf("%+v %v", cluster, problems)
+	case ObservabilityName:
+		metrics, problems := ParseObservability(data)
+		return fmt.Sprintf("%+v %v", metrics, problems)
 	default:
 		return ""
 	}

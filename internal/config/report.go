@@ -63,6 +63,8 @@ func (w *Watcher) logInForce(ctx context.Context, name types.NamespacedName) {
 			"managedBy", c.Defaults.ManagedBy, "podTemplate", c.Defaults.PodTemplate != nil, "workspaceBinding", c.Defaults.WorkspaceBinding != nil,
 			"containerResources", len(c.Defaults.ContainerResources), "imagePullTimeout", c.Defaults.ImagePullTimeout.String(),
 			"forbiddenEnv", c.Defaults.ForbiddenEnv)
+	case ObservabilityName:
+		logger.Info("settings of the metrics in force", "metrics", c.Metrics)
 	case ClusterResolverName:
 		logger.Info("settings of the cluster resolver in force", "own", c.Cluster.Own, "shared", c.Cluster.Shared)
 	default:

@@ -21,6 +21,9 @@ func (s *Store) SetFlags(f Flags) { s.update(func(c *Config) { c.Flags = f }) }
 // SetDefaults replaces the defaults and keeps the rest.
 func (s *Store) SetDefaults(d Defaults) { s.update(func(c *Config) { c.Defaults = d }) }
 
+// SetMetrics replaces the settings of the metrics and keeps the rest.
+func (s *Store) SetMetrics(o Observability) { s.update(func(c *Config) { c.Metrics = o }) }
+
 // SetOwnCluster replaces the settings of the resolver "cluster" from the namespace of the installation, and keeps the rest.
 func (s *Store) SetOwnCluster(r ClusterResolver) { s.update(func(c *Config) { c.Cluster.Own = r }) }
 

@@ -128,6 +128,10 @@ func (w *Watcher) apply(ctx context.Context, name types.NamespacedName,
 		var defaults Defaults
 		defaults, problems = ParseDefaults(data)
 		w.store.SetDefaults(defaults)
+	case own && name.Name == ObservabilityName:
+		var metrics Observability
+		metrics, problems = ParseObservability(data)
+		w.store.SetMetrics(metrics)
 	case name.Name == ClusterResolverName:
 		var cluster ClusterResolver
 		cluster, problems = ParseClusterResolver(data)

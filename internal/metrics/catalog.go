@@ -53,6 +53,12 @@ const (
 	runningPipelineRuns = "tekton_pipelines_controller_running_pipelineruns"
 	throttledByQuota    = "tekton_pipelines_controller_running_taskruns_throttled_by_quota"
 	throttledByNode     = "tekton_pipelines_controller_running_taskruns_throttled_by_node"
+	childDuration       = "tekton_pipelines_controller_pipelinerun_taskrun_duration_seconds"
+	podLatency          = "tekton_pipelines_controller_taskruns_pod_latency_milliseconds"
+	taskRunsResolving   = "tekton_pipelines_controller_running_taskruns_waiting_on_task_resolution_count"
+	pipelinesResolving  = "tekton_pipelines_controller_running_pipelineruns_waiting_on_pipeline_resolution"
+	tasksResolving      = "tekton_pipelines_controller_running_pipelineruns_waiting_on_task_resolution"
+	merged              = "sluice_metrics_merged_total"
 	runs                = "sluice_runs"
 	unseenAge           = "sluice_unseen_run_age_seconds"
 	overdueRuns         = "sluice_overdue_runs"
@@ -89,11 +95,22 @@ const (
 	labelCause      = "cause"
 	labelContainer  = "container"
 	labelPlace      = "place"
+	labelMetric     = "metric"
 	valuesKind      = "`taskrun`, `pipelinerun`"
 	valuesStatus    = "`success`, `failed`, `cancelled`"
 	valuesReason    = "reasons of `api/v1/reasons.go`, else `other`"
 	valuesCause     = "`denied`, `absent`, `unreachable`, `broken`, `stalled`, `incomplete`, `damaged`"
 	valuesContainer = "`running`, `ended`"
+)
+
+// Labels with names of users' objects. The settings (config-observability) decide which of them a metric has.
+const (
+	labelNamespace   = "namespace"
+	labelTask        = "task"
+	labelTaskRun     = "taskrun"
+	labelPipeline    = "pipeline"
+	labelPipelineRun = "pipelinerun"
+	labelPod         = "pod"
 )
 
 // Catalog returns every metric, in the order of docs/operations.md.
@@ -103,22 +120,45 @@ func Catalog() []Metric {
 
 func outcomes() []Metric {
 	ended := []Label{{labelStatus, valuesStatus}, {labelReason, valuesReason}}
+	took := []Label{ended[0], {labelReason, "with `metrics.count.enable-reason`"}}
 	return []Metric{
 		{taskRunTotal, Counter, ended, "TaskRuns that have ended, counted when the API server has stored their outcome."},
-		{taskRunDuration, Histogram, ended[:1], "Seconds from the start of a TaskRun's last attempt to its end."},
+		{taskRunDuration, Histogram, append(names(labelNamespace, labelTask, labelTaskRun), took...),
+			"Seconds from the start of the last attempt of a TaskRun without PipelineRun to its end."},
+		{childDuration, Histogram, append(names(labelNamespace, labelPipeline, labelPipelineRun, labelTask, labelTaskRun), took...),
+			"Seconds from the start of the last attempt of a PipelineRun's TaskRun to its end."},
+		{podLatency, Gauge, names(labelNamespace, labelTask, labelTaskRun, labelPod),
+			"Milliseconds from the creation of the last pod to the time when a node was chosen for it."},
 		{pipelineRunTotal, Counter, ended, "PipelineRuns that have ended, counted when the API server has stored their outcome."},
-		{pipelineRunDuration, Histogram, ended[:1], "Seconds from the start of a PipelineRun to its end."},
+		{pipelineRunDuration, Histogram, append(names(labelNamespace, labelPipeline, labelPipelineRun), took...),
+			"Seconds from the start of a PipelineRun to its end."},
 		{attemptsFailed, Counter, ended[1:], "Attempts of TaskRuns that have failed and are retried."},
+		{merged, Counter, []Label{{labelMetric, "a metric of this table"}},
+			"Observations with the name `other` in their labels, because the metric has the most series that it may have."},
 	}
+}
+
+// names returns labels with names of users' objects.
+func names(of ...string) []Label {
+	all := make([]Label, len(of))
+	for i, name := range of {
+		all[i] = Label{name, "by [level](#names-in-labels)"}
+	}
+	return all
 }
 
 func unfinished() []Metric {
 	kind := Label{labelKind, valuesKind}
+	throttled := []Label{{labelNamespace, "with `metrics.taskrun.throttle.enable-namespace`"}}
 	return []Metric{
 		{runningTaskRuns, Gauge, nil, "TaskRuns that have not ended."},
-		{runningPipelineRuns, Gauge, nil, "PipelineRuns that have not ended, except pending ones (spec.status)."},
-		{throttledByQuota, Gauge, nil, "TaskRuns whose pod cannot be created because of a quota."},
-		{throttledByNode, Gauge, nil, "TaskRuns whose pod fits on no node."},
+		{runningPipelineRuns, Gauge, names(labelNamespace, labelPipeline, labelPipelineRun),
+			"PipelineRuns that have not ended, except pending ones (spec.status)."},
+		{throttledByQuota, Gauge, throttled, "TaskRuns whose pod cannot be created because of a quota."},
+		{throttledByNode, Gauge, throttled, "TaskRuns whose pod fits on no node."},
+		{taskRunsResolving, Gauge, nil, "TaskRuns that wait for a resolver to fetch their Task or a StepAction."},
+		{pipelinesResolving, Gauge, nil, "PipelineRuns that wait for a resolver to fetch their Pipeline."},
+		{tasksResolving, Gauge, nil, "PipelineRuns that wait for a resolver to fetch a Task of their pipeline."},
 		{runs, Gauge, []Label{kind, {labelReason, valuesReason + "; `Unseen` until the controller has written a first status"}},
 			"Runs that have not ended, by the reason of their condition."},
 		{unseenAge, Gauge, []Label{kind}, "Age in seconds of the oldest run without a first status; 0 if there is none."},

@@ -1,13 +1,15 @@
 // Package metrics defines the metrics of the controller, which docs/operations.md lists. A metric that Tekton has, too, has the
-// name that Tekton's dashboards use; the others begin with sluice_. No label has the name of a run, a task or a namespace, so
-// the number of series does not depend on users.
+// name that Tekton's dashboards use; the others begin with sluice_. Some labels have names of users' objects, as the
+// ConfigMap config-observability says. The number of series of each metric has a maximum that users cannot exceed.
 package metrics
 
 import (
 	"fmt"
 
+	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/version"
 )
 
@@ -19,21 +21,25 @@ type Set struct {
 	Collection *Collection
 
 	collectors []prometheus.Collector
+	settings   func() config.Observability
 }
 
-// New returns a Set with all counts at 0.
-func New(build version.Info) *Set {
-	s := &Set{}
+// New returns a Set with all counts at 0. settings returns the settings in force. log has the metrics that have no room for
+// further names.
+func New(build version.Info, settings func() config.Observability, log logr.Logger) *Set {
+	s := &Set{settings: settings}
 	info := add(s, gauge(buildInfo))
 	info.WithLabelValues(build.Number, build.Revision, build.Go).Set(1)
 	writes, oversize := add(s, counter(statusWrites)), add(s, counter(objectsTooLarge))
+	into := add(s, counter(merged))
 	s.TaskRuns = &Runs{
-		total: add(s, counter(taskRunTotal)), duration: add(s, histogram(taskRunDuration, runSeconds())),
+		total: add(s, counter(taskRunTotal)), duration: s.named(taskRunDuration, ofTask, into, log),
 		attempts: add(s, counter(attemptsFailed)), pods: add(s, counter(podsCreated)).WithLabelValues(),
+		ofChildren: s.named(childDuration, ofChild, into, log), podLatency: s.named(podLatency, ofPod, into, log),
 		writes: curried(writes, TaskRun), oversize: curried(oversize, TaskRun),
 	}
 	s.PipelineRuns = &Runs{
-		total: add(s, counter(pipelineRunTotal)), duration: add(s, histogram(pipelineRunDuration, runSeconds())),
+		total: add(s, counter(pipelineRunTotal)), duration: s.named(pipelineRunDuration, ofPipeline, into, log),
 		writes: curried(writes, PipelineRun), oversize: curried(oversize, PipelineRun),
 	}
 	for _, r := range []*Runs{s.TaskRuns, s.PipelineRuns} {
@@ -57,6 +63,13 @@ func (s *Set) Register(registry prometheus.Registerer, more ...prometheus.Collec
 func add[C prometheus.Collector](s *Set, c C) C {
 	s.collectors = append(s.collectors, c)
 	return c
+}
+
+// named adds a metric with names of users' objects to the set, and returns it.
+func (s *Set) named(name string, of func(config.Observability) shape, into *prometheus.CounterVec, log logr.Logger) *named {
+	return add(s, &named{
+		name: name, buckets: runSeconds(), shape: of, settings: s.settings, merged: into.WithLabelValues(name), log: log,
+	})
 }
 
 // curried returns the counter for one kind of run.

@@ -10,15 +10,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/budget"
+	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/results/collect"
 	"github.com/sluice-ci/sluice/internal/version"
 )
@@ -45,6 +48,20 @@ func read(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 	return all
 }
 
+// families returns the names of the metrics in a registry.
+func families(t *testing.T, registry *prometheus.Registry) map[string]struct{} {
+	t.Helper()
+	gathered, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]struct{}{}
+	for _, family := range gathered {
+		all[family.GetName()] = struct{}{}
+	}
+	return all
+}
+
 func value(m *dto.Metric) float64 {
 	switch {
 	case m.GetCounter() != nil:
@@ -56,11 +73,14 @@ func value(m *dto.Metric) float64 {
 	}
 }
 
+// defaults are the settings without a ConfigMap.
+func defaults() config.Observability { return config.Default().Metrics }
+
 // newSet returns a Set in a registry that checks the metrics for consistency.
 func newSet(t *testing.T, more ...prometheus.Collector) (*Set, *prometheus.Registry) {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
-	set := New(version.Info{Number: "v1", Revision: "abc", Go: "go1.26"})
+	set := New(version.Info{Number: "v1", Revision: "abc", Go: "go1.26"}, defaults, logr.Discard())
 	if err := set.Register(registry, more...); err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +113,9 @@ func TestRuns(t *testing.T) {
 			}
 		}
 	}
-	const total, duration = taskRunTotal, taskRunDuration
+	tr := &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{Name: "build-1", Namespace: "ci"}}
+	tr.Spec.TaskRef = &v1.TaskRef{Name: "build"}
+	const total, duration = taskRunTotal, taskRunDuration + " ci"
 	cases := map[string]struct {
 		reason        string
 		before, after *v1.TaskRunStatus
@@ -108,25 +130,25 @@ func TestRuns(t *testing.T) {
 			reason: "its end is counted",
 			before: status(running),
 			after:  status(succeeded, ended),
-			want:   map[string]float64{total + " Succeeded success": 1, duration + " success": 1},
+			want:   map[string]float64{total + " Succeeded success": 1, duration + " success build": 1},
 		},
 		"Failed": {
 			reason: "a reason is a label",
 			before: status(running),
 			after:  status(new(v1.Failed(v1.TaskRunReasonResultsUnavailable, "")), ended),
-			want:   map[string]float64{total + " TaskRunResultsUnavailable failed": 1, duration + " failed": 1},
+			want:   map[string]float64{total + " TaskRunResultsUnavailable failed": 1, duration + " failed build": 1},
 		},
 		"Cancelled": {
 			reason: "as the field's dashboards have it",
 			before: status(running),
 			after:  status(new(v1.Failed(v1.TaskRunReasonCancelled, "")), ended),
-			want:   map[string]float64{total + " TaskRunCancelled cancelled": 1, duration + " cancelled": 1},
+			want:   map[string]float64{total + " TaskRunCancelled cancelled": 1, duration + " cancelled build": 1},
 		},
 		"Unknown": {
 			reason: "a reason that anybody may make up is no label",
 			before: status(running),
 			after:  status(new(v1.Failed("run-4711", "")), ended),
-			want:   map[string]float64{total + " other failed": 1, duration + " failed": 1},
+			want:   map[string]float64{total + " other failed": 1, duration + " failed build": 1},
 		},
 		"NeverBegan": {
 			reason: "without its times it has no duration",
@@ -149,7 +171,7 @@ func TestRuns(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			set, registry := newSet(t)
-			set.TaskRuns.TaskRun(tc.before, tc.after)
+			set.TaskRuns.TaskRun(tr, tc.before, tc.after)
 			if tc.want == nil {
 				tc.want = map[string]float64{}
 			}
@@ -165,11 +187,13 @@ func TestPipelineRuns(t *testing.T) {
 	set, registry := newSet(t)
 	before, after := &v1.PipelineRunStatus{StartTime: at(0)}, &v1.PipelineRunStatus{StartTime: at(0), CompletionTime: at(2)}
 	after.SetCondition(v1.Completed(""), *at(2))
-	set.PipelineRuns.PipelineRun(before, after)
-	set.PipelineRuns.PipelineRun(after, after)
+	pr := &v1.PipelineRun{ObjectMeta: metav1.ObjectMeta{Name: "release-1", Namespace: "ci"}}
+	pr.Spec.PipelineRef = &v1.PipelineRef{Name: "release"}
+	set.PipelineRuns.PipelineRun(pr, before, after)
+	set.PipelineRuns.PipelineRun(pr, after, after)
 	set.PipelineRuns.PodCreated()
 	want := map[string]float64{
-		pipelineRunTotal + " Completed success": 1, pipelineRunDuration + " success": 1, buildInfo + " go1.26 abc v1": 1,
+		pipelineRunTotal + " Completed success": 1, pipelineRunDuration + " ci release success": 1, buildInfo + " go1.26 abc v1": 1,
 	}
 	if diff := cmp.Diff(want, read(t, registry)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -205,8 +229,9 @@ func TestNobodyCounts(*testing.T) {
 	none.Wrote(nil)
 	none.Oversize(FoundBefore)
 	none.PodCreated()
-	none.TaskRun(status(nil), status(new(v1.Succeeded(""))))
-	none.PipelineRun(&v1.PipelineRunStatus{}, &v1.PipelineRunStatus{})
+	none.TaskRun(&v1.TaskRun{}, status(nil), status(new(v1.Succeeded(""))))
+	none.PodStarted(&v1.TaskRun{}, status(nil), &corev1.Pod{})
+	none.PipelineRun(&v1.PipelineRun{}, &v1.PipelineRunStatus{}, &v1.PipelineRunStatus{})
 }
 
 func TestCollection(t *testing.T) {
@@ -246,14 +271,22 @@ func TestLoad(t *testing.T) {
 
 // TestCatalog: the catalog has exactly the metrics that the controller serves.
 func TestCatalog(t *testing.T) {
-	set := New(version.Info{})
+	set := New(version.Info{}, defaults, logr.Discard())
 	described := make(chan *prometheus.Desc, 1000)
-	for _, c := range append(set.collectors, NewLoad(func() collect.Load { return collect.Load{} }), &Unfinished{}, NewMemory(budget.New(1)),
+	got := map[string]struct{}{}
+	for _, c := range append(set.collectors, NewLoad(func() collect.Load { return collect.Load{} }), NewMemory(budget.New(1)),
 		&Missed{}, NewMarked()) {
 		c.Describe(described)
+		if n, ok := c.(*named); ok {
+			got[n.name] = struct{}{}
+		}
 	}
 	close(described)
-	got := map[string]struct{}{}
+	running := prometheus.NewRegistry()
+	running.MustRegister(unfinishedRuns(t, true))
+	for name := range families(t, running) {
+		got[name] = struct{}{}
+	}
 	for d := range described {
 		_, rest, _ := strings.Cut(d.String(), `fqName: "`)
 		name, _, _ := strings.Cut(rest, `"`)

@@ -2,9 +2,11 @@ package metrics
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -48,11 +50,15 @@ const (
 // Runs counts the runs of one kind and their outcomes. A nil Runs counts nothing.
 type Runs struct {
 	total    *prometheus.CounterVec
-	duration *prometheus.HistogramVec
+	duration *named
 	writes   *prometheus.CounterVec
 	oversize *prometheus.CounterVec
-	attempts *prometheus.CounterVec // nil for PipelineRuns, which have one attempt
-	pods     prometheus.Counter     // nil for PipelineRuns, which have no pods
+	// These are nil for PipelineRuns, which have one attempt and no pods.
+	attempts   *prometheus.CounterVec
+	pods       prometheus.Counter
+	podLatency *named
+	// ofChildren are the durations of the TaskRuns of PipelineRuns.
+	ofChildren *named
 }
 
 // runSeconds returns the buckets of durations: from one second, for a short task, to one day.
@@ -67,9 +73,6 @@ func (r *Runs) begin() {
 	}
 	for _, found := range []Finder{FoundBefore, FoundByServer} {
 		r.oversize.WithLabelValues(string(found))
-	}
-	for _, status := range []string{statusSuccess, statusFailed, statusCancelled} {
-		r.duration.WithLabelValues(status)
 	}
 }
 
@@ -127,35 +130,62 @@ func (r *Runs) PodCreated() {
 	}
 }
 
+// PodStarted records how long a pod waited for a node, if the status that the API server has stored is the first with a state of
+// one of its steps.
+func (r *Runs) PodStarted(tr *v1.TaskRun, after *v1.TaskRunStatus, pod *corev1.Pod) {
+	if r == nil || r.podLatency == nil || pod == nil || begun(tr.Status.Steps) || !begun(after.Steps) {
+		return
+	}
+	chosen := scheduled(pod)
+	if chosen == nil {
+		return
+	}
+	labels := labelsOfTaskRun(tr)
+	labels[labelPod] = pod.Name
+	waited := max(chosen.LastTransitionTime.Sub(pod.CreationTimestamp.Time), 0)
+	r.podLatency.observe(float64(waited.Milliseconds()), labels)
+}
+
+// begun reports whether a step has started.
+func begun(steps []v1.StepState) bool {
+	return slices.ContainsFunc(steps, func(s v1.StepState) bool { return s.Running != nil || s.Terminated != nil })
+}
+
 // TaskRun counts the changes in a status that the API server has stored: the run has ended, or an attempt of it. The replica
 // whose write succeeded counts it, so each outcome counts once. A write whose response was lost is not counted.
-func (r *Runs) TaskRun(before, after *v1.TaskRunStatus) {
+func (r *Runs) TaskRun(tr *v1.TaskRun, before, after *v1.TaskRunStatus) {
 	if r == nil {
 		return
 	}
 	if n := len(after.RetriesStatus); n > len(before.RetriesStatus) {
 		r.attempts.WithLabelValues(reasonOf(ended(after.RetriesStatus[n-1].Conditions))).Inc()
 	}
-	if !before.Done() && after.Done() {
-		r.ended(after.Condition(), after.StartTime, after.CompletionTime)
+	if before.Done() || !after.Done() {
+		return
 	}
+	duration := r.duration
+	if _, parent := parentOf(tr); parent != "" {
+		duration = r.ofChildren
+	}
+	r.ended(duration, labelsOfTaskRun(tr), after.Condition(), after.StartTime, after.CompletionTime)
 }
 
 // PipelineRun counts the run if the status that the API server has stored is the first with an outcome.
-func (r *Runs) PipelineRun(before, after *v1.PipelineRunStatus) {
+func (r *Runs) PipelineRun(pr *v1.PipelineRun, before, after *v1.PipelineRunStatus) {
 	if r != nil && !before.Done() && after.Done() {
-		r.ended(after.Condition(), after.StartTime, after.CompletionTime)
+		r.ended(r.duration, labelsOfPipelineRun(pr), after.Condition(), after.StartTime, after.CompletionTime)
 	}
 }
 
-func (r *Runs) ended(c *metav1.Condition, start, end *metav1.Time) {
-	status := statusOf(c)
-	r.total.WithLabelValues(status, reasonOf(c)).Inc()
+// ended counts a run that has ended.
+func (r *Runs) ended(duration *named, labels map[string]string, c *metav1.Condition, start, end *metav1.Time) {
+	labels[labelStatus], labels[labelReason] = statusOf(c), reasonOf(c)
+	r.total.WithLabelValues(labels[labelStatus], labels[labelReason]).Inc()
 	if start == nil || end == nil {
 		return // it never started
 	}
 	took := max(end.Sub(start.Time), time.Duration(0))
-	r.duration.WithLabelValues(status).Observe(took.Seconds())
+	duration.observe(took.Seconds(), labels)
 }
 
 // ended returns the condition Succeeded of an attempt; nil without one.

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/ownership"
 )
 
@@ -34,16 +35,14 @@ type Unfinished struct {
 	Timeout func() time.Duration
 	// Clock returns the time.
 	Clock clock.PassiveClock
+	// Settings returns which labels the metrics have.
+	Settings func() config.Observability
 	// Manages decides which runs count: those that this controller manages.
 	Manages ownership.Rule
 }
 
-// Describe describes the metrics.
-func (*Unfinished) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, m := range unfinished() {
-		descriptions <- describe(m.Name)
-	}
-}
+// Describe describes nothing, because the labels depend on the settings. The registry checks the metrics at each scrape.
+func (*Unfinished) Describe(chan<- *prometheus.Desc) {}
 
 // Collect counts the runs. It reports nothing if another replica leads, or if the runs cannot be listed.
 func (s *Unfinished) Collect(metrics chan<- prometheus.Metric) {
@@ -70,9 +69,12 @@ func (s *Unfinished) Collect(metrics chan<- prometheus.Metric) {
 		metrics <- prometheus.MustNewConstMetric(describe(name), prometheus.GaugeValue, value, labels...)
 	}
 	show(runningTaskRuns, float64(ofTasks.running))
-	show(runningPipelineRuns, float64(ofPipelines.running))
-	show(throttledByQuota, float64(ofTasks.reasons[v1.TaskRunReasonExceededResourceQuota]))
-	show(throttledByNode, float64(ofTasks.reasons[v1.TaskRunReasonExceededNodeResources]))
+	show(taskRunsResolving, float64(ofTasks.reasons[v1.TaskRunReasonResolvingTaskRef]+ofTasks.reasons[v1.TaskRunReasonResolvingStepActionRef]))
+	show(pipelinesResolving, float64(ofPipelines.reasons[v1.PipelineRunReasonResolvingPipelineRef]))
+	show(tasksResolving, float64(ofPipelines.reasons[v1.PipelineRunReasonResolvingTaskRef]))
+	ofPipelines.named.show(runningPipelineRuns, metrics)
+	ofTasks.quota.show(throttledByQuota, metrics)
+	ofTasks.node.show(throttledByNode, metrics)
 	for kind, c := range map[Kind]*counts{TaskRun: ofTasks, PipelineRun: ofPipelines} {
 		for reason, n := range c.reasons {
 			show(runs, float64(n), string(kind), reason)
@@ -89,12 +91,18 @@ type counts struct {
 	running int
 	overdue int
 	reasons map[string]int
+	// named are the PipelineRuns that are running, and quota and node the TaskRuns whose pods find no room.
+	named, quota, node *tally
 	// unseen is the age of the oldest run without a condition.
 	unseen time.Duration
 }
 
 func (s *Unfinished) counts(now time.Time) *counts {
-	return &counts{now: now, manages: s.Manages, reasons: map[string]int{reasonUnseen: 0}}
+	o := s.Settings()
+	return &counts{
+		now: now, manages: s.Manages, reasons: map[string]int{reasonUnseen: 0},
+		named: newTally(ofRunning(o)), quota: newTally(ofThrottled(o)), node: newTally(ofThrottled(o)),
+	}
 }
 
 func (c *counts) taskRun(tr *v1.TaskRun, timeout time.Duration) {
@@ -105,6 +113,12 @@ func (c *counts) taskRun(tr *v1.TaskRun, timeout time.Duration) {
 		timeout = tr.Spec.Timeout.Duration
 	}
 	c.add(tr.Status.Condition(), tr.CreationTimestamp, tr.Status.StartTime, timeout)
+	switch here := map[string]string{labelNamespace: tr.Namespace}; reasonOf(tr.Status.Condition()) {
+	case v1.TaskRunReasonExceededResourceQuota:
+		c.quota.add(here)
+	case v1.TaskRunReasonExceededNodeResources:
+		c.node.add(here)
+	}
 }
 
 func (c *counts) pipelineRun(pr *v1.PipelineRun, timeout time.Duration) {
@@ -115,6 +129,14 @@ func (c *counts) pipelineRun(pr *v1.PipelineRun, timeout time.Duration) {
 		timeout = pr.Spec.Timeouts.Pipeline.Duration
 	}
 	c.add(pr.Status.Condition(), pr.CreationTimestamp, pr.Status.StartTime, timeout)
+	if active(pr.Status.Condition()) {
+		c.named.add(labelsOfPipelineRun(pr))
+	}
+}
+
+// active reports whether a run that has not ended is more than a pending one.
+func active(condition *metav1.Condition) bool {
+	return condition == nil || condition.Reason != v1.PipelineRunReasonPending
 }
 
 // add counts a run that has not ended. A timeout of 0 means no timeout.
@@ -125,7 +147,7 @@ func (c *counts) add(condition *metav1.Condition, created metav1.Time, start *me
 	} else {
 		c.reasons[reasonOf(condition)]++
 	}
-	if condition == nil || condition.Reason != v1.PipelineRunReasonPending {
+	if active(condition) {
 		c.running++
 	}
 	if start != nil && timeout > 0 && c.now.After(start.Add(timeout+overdueAfter)) {

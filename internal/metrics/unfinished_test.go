@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
 )
 
 // taskRun returns a TaskRun that was created at the start of the minute, with a condition unless c is nil.
@@ -53,7 +55,8 @@ func unfinishedRuns(t *testing.T, leads bool, objects ...client.Object) *Unfinis
 	return &Unfinished{
 		Runs:  fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build(),
 		Leads: elected, Timeout: func() time.Duration { return time.Hour },
-		Clock: testingclock.NewFakePassiveClock(at(0).Add(61*time.Minute + time.Second)),
+		Settings: defaults,
+		Clock:    testingclock.NewFakePassiveClock(at(0).Add(61*time.Minute + time.Second)),
 	}
 }
 
@@ -96,5 +99,46 @@ func TestStandbyReportsNothing(t *testing.T) {
 	registry.MustRegister(unfinishedRuns(t, false, taskRun("unseen", nil)))
 	if got := read(t, registry); len(got) != 0 {
 		t.Errorf("want nothing, got %v", got)
+	}
+}
+
+// TestUnfinishedByName: runs that have not ended have the labels of the settings, and too many names are counted together.
+func TestUnfinishedByName(t *testing.T) {
+	running := new(v1.Running(v1.PipelineRunReasonRunning, ""))
+	of := func(namespace, pipeline string) func(*v1.PipelineRun) {
+		return func(pr *v1.PipelineRun) {
+			pr.Namespace, pr.Spec.PipelineRef = namespace, &v1.PipelineRef{Name: pipeline}
+		}
+	}
+	objects := []client.Object{
+		pipelineRun("a", running, of("modest", "release")), pipelineRun("b", running, of("modest", "release")),
+		taskRun("quota", new(v1.Running(v1.TaskRunReasonExceededResourceQuota, ""))),
+		taskRun("resolving", new(v1.Running(v1.TaskRunReasonResolvingTaskRef, ""))),
+		taskRun("step", new(v1.Running(v1.TaskRunReasonResolvingStepActionRef, ""))),
+		pipelineRun("resolving", new(v1.Running(v1.PipelineRunReasonResolvingPipelineRef, "")), of("modest", "release")),
+		pipelineRun("task", new(v1.Running(v1.PipelineRunReasonResolvingTaskRef, "")), of("modest", "release")),
+	}
+	for i := range mostSetsOfNamespace + 7 {
+		objects = append(objects, pipelineRun(fmt.Sprintf("r-%03d", i), running, of("greedy", fmt.Sprintf("p-%03d", i))))
+	}
+	s := unfinishedRuns(t, true, objects...)
+	settings, problems := config.ParseObservability(map[string]string{
+		"metrics.running-pipelinerun.level": "pipeline", "metrics.taskrun.throttle.enable-namespace": "true",
+	})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	s.Settings = func() config.Observability { return settings }
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(s)
+	got := read(t, registry)
+	for series, want := range map[string]float64{
+		runningPipelineRuns + " modest release": 4, runningPipelineRuns + " greedy p-000": 1, runningPipelineRuns + " greedy other": 7,
+		runningTaskRuns: 3, throttledByQuota + " ci": 1, throttledByNode: 0,
+		taskRunsResolving: 2, pipelinesResolving: 1, tasksResolving: 1,
+	} {
+		if got[series] != want {
+			t.Errorf("%s: want %v, got %v", series, want, got[series])
+		}
 	}
 }

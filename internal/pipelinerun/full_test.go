@@ -9,16 +9,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/metrics"
 	limits "github.com/sluice-ci/sluice/internal/results"
-	"github.com/sluice-ci/sluice/internal/version"
 )
 
 // TestFullWhileItRuns: a user makes the object of a run so large that no status has room in it. The run's tasks are
 // cancelled, no other task starts, not even one of finally, and later reconciles send the minimum of requests.
 func TestFullWhileItRuns(t *testing.T) {
 	l := newLimited()
-	set, registry := metrics.New(version.Info{}), prometheus.NewPedanticRegistry()
+	set, registry := newCounts(), prometheus.NewPedanticRegistry()
 	if err := set.Register(registry); err != nil {
 		t.Fatal(err)
 	}

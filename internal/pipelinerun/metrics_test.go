@@ -3,13 +3,20 @@ package pipelinerun
 import (
 	"testing"
 
+	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/metrics"
 	"github.com/sluice-ci/sluice/internal/version"
 )
+
+// newCounts returns metrics with the default settings.
+func newCounts() *metrics.Set {
+	return metrics.New(version.Info{}, func() config.Observability { return config.Default().Metrics }, logr.Discard())
+}
 
 // TestRunIsCountedOnce: a run that has ended is counted by the controller that has written its outcome, and by none after it.
 func TestRunIsCountedOnce(t *testing.T) {
@@ -17,7 +24,7 @@ func TestRunIsCountedOnce(t *testing.T) {
 	c := newCluster(t, interceptor.Funcs{}, pr)
 	var registries []*prometheus.Registry
 	restart := func() {
-		set, registry := metrics.New(version.Info{}), prometheus.NewPedanticRegistry()
+		set, registry := newCounts(), prometheus.NewPedanticRegistry()
 		if err := set.Register(registry); err != nil {
 			t.Fatal(err)
 		}

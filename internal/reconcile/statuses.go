@@ -41,7 +41,7 @@ type Statuses[R client.Object, S any] struct {
 	Known func(S) S
 	// Meter counts the writes. Changed observes what a written status reports for the first time.
 	Meter   Meter
-	Changed func(before, after *S)
+	Changed func(run R, before, after *S)
 }
 
 // Store writes a status and returns the written one. If the API server will never accept it, Store calls abandon, which stops
@@ -131,7 +131,7 @@ func (w Statuses[R, S]) send(ctx context.Context, run R, status S, change client
 	}
 	w.Writes.Record(answer)
 	before := w.Kind.Status(run)
-	w.Changed(before, &status)
+	w.Changed(run, before, &status)
 	for _, e := range w.Kind.Events(*before, status) {
 		w.report(run, e)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/go-logr/logr"
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
@@ -14,9 +15,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/metrics"
 	"github.com/sluice-ci/sluice/internal/version"
 )
+
+// newCounts returns metrics with the default settings.
+func newCounts() *metrics.Set {
+	return metrics.New(version.Info{}, func() config.Observability { return config.Default().Metrics }, logr.Discard())
+}
 
 // counting makes the world count, and returns what its controllers have counted, all that there were: each that is restarted
 // begins at 0, as its process does.
@@ -24,7 +31,7 @@ func (w *world) counting(t *testing.T) (restart func(), sum func() map[string]fl
 	t.Helper()
 	var registries []*prometheus.Registry
 	restart = func() {
-		set, registry := metrics.New(version.Info{}), prometheus.NewPedanticRegistry()
+		set, registry := newCounts(), prometheus.NewPedanticRegistry()
 		if err := set.Register(registry); err != nil {
 			t.Fatal(err)
 		}

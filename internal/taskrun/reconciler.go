@@ -181,6 +181,7 @@ func (r *Reconciler) proceed(ctx context.Context, tr *v1.TaskRun, obs Observatio
 	if err != nil {
 		return ctrl.Result{}, reconcile.Retry(err)
 	}
+	r.Metrics.PodStarted(tr, &status, obs.Pod)
 	if oversize {
 		r.Metrics.Oversize(metrics.FoundBefore)
 	}

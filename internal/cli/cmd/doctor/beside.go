@@ -82,6 +82,7 @@ func (p *patient) observeLayers(ctx context.Context) {
 		{p.namespace(), config.SettingsName, &p.beside.layers.Own},
 		{p.beside.tekton, config.FlagsName, &p.beside.layers.Flags},
 		{p.beside.tekton, config.DefaultsName, &p.beside.layers.Defaults},
+		{p.beside.tekton, config.ObservabilityName, &p.beside.layers.Metrics},
 	} {
 		var cm corev1.ConfigMap
 		err := p.cluster.Client.Get(ctx, client.ObjectKey{Namespace: one.namespace, Name: one.name}, &cm)
@@ -90,7 +91,9 @@ func (p *patient) observeLayers(ctx context.Context) {
 		}
 		*one.into = cm.Data
 	}
-	p.flags, _, p.wrong = p.beside.layers.Parse([]config.ResultsFrom{config.TerminationMessage, config.SidecarLogs})
+	var parsed config.Config
+	parsed, p.wrong = p.beside.layers.Parse([]config.ResultsFrom{config.TerminationMessage, config.SidecarLogs})
+	p.flags = parsed.Flags
 	p.observeSettings(ctx)
 }
 

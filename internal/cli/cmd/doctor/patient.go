@@ -123,6 +123,8 @@ func wrongIn(configMap string, data map[string]string) []config.SettingError {
 	switch configMap {
 	case config.DefaultsName:
 		_, wrong = config.ParseDefaults(data)
+	case config.ObservabilityName:
+		_, wrong = config.ParseObservability(data)
 	case config.ClusterResolverName:
 		_, wrong = config.ParseClusterResolver(data)
 	}

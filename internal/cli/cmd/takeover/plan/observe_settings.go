@@ -121,6 +121,8 @@ func problems(name string, data map[string]string) []config.SettingError {
 		_, found = config.ParseFlags(data, []config.ResultsFrom{config.TerminationMessage, config.SidecarLogs})
 	case config.DefaultsName:
 		_, found = config.ParseDefaults(data)
+	case config.ObservabilityName:
+		_, found = config.ParseObservability(data)
 	case config.ClusterResolverName:
 		_, found = config.ParseClusterResolver(data)
 	}
