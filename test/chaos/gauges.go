@@ -20,7 +20,7 @@ import (
 )
 
 // metricsURL is the controller's metrics endpoint, in the network of its pod.
-const metricsURL = "http://127.0.0.1:8080/metrics"
+const metricsURL = "http://127.0.0.1:9090/metrics"
 
 // idle are the metrics that must be 0 when the controller has no work.
 func idle() []string {

@@ -26,7 +26,7 @@ type registries struct {
 
 // ways are the different answers of the registries.
 func ways() [attack.Registries]func(context.Context, net.Conn) {
-	const redirect = "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:8080/metrics\r\nContent-Length: 0\r\n\r\n"
+	const redirect = "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:9090/metrics\r\nContent-Length: 0\r\n\r\n"
 	return [attack.Registries]func(context.Context, net.Conn){
 		func(ctx context.Context, _ net.Conn) { <-ctx.Done() }, // it never answers
 		func(ctx context.Context, conn net.Conn) { // it sends a byte each second

@@ -20,7 +20,7 @@ type Flags struct {
 
 // Bind declares the flags on flags.
 func (f *Flags) Bind(flags *flag.FlagSet) {
-	flags.StringVar(&f.address, "metrics-bind-address", "127.0.0.1:8080", "address to serve metrics on; 0: do not serve them")
+	flags.StringVar(&f.address, "metrics-bind-address", "127.0.0.1:9090", "address to serve metrics on; 0: do not serve them")
 	flags.BoolVar(&f.secure, "metrics-secure", false,
 		"serve metrics over TLS and require a token that may GET /metrics; otherwise serve them unauthenticated")
 	flags.StringVar(&f.certDir, "metrics-cert-dir", "",

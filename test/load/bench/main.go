@@ -62,7 +62,7 @@ func bind(flags *flag.FlagSet) *options {
 	flags.BoolVar(&o.render, "render", false, "do not measure; create tables from the given files")
 	flags.StringVar(&o.place.Namespace, "controller-namespace", "tekton-pipelines", "namespace of the controller and of its ConfigMaps")
 	flags.StringVar(&o.place.Deployment, "controller", "sluice-controller", "the controller's Deployment; empty if it cannot be measured")
-	flags.IntVar(&o.place.Port, "metrics-port", 8080, "port of the controller's metrics in its pod; 0 for none")
+	flags.IntVar(&o.place.Port, "metrics-port", 9090, "port of the controller's metrics in its pod; 0 for none")
 	kubectl := os.Getenv("KUBECTL")
 	if kubectl == "" {
 		kubectl = "kubectl"
