@@ -55,6 +55,15 @@ const AnnotationStopRequested = "sluice.dev/stop-requested"
 // spec.statusMessage of a TaskRun has.
 const AnnotationStopReason = "sluice.dev/stop-reason"
 
+// AnnotationTaskRunSpanContext on a TaskRun, and AnnotationPipelineRunSpanContext on a PipelineRun, is the span that the run is within:
+// a JSON object with the headers of W3C Trace Context. A PipelineRun sets it on its children, and a user can set it.
+// AnnotationDeliveryTraceparent on a PipelineRun is the traceparent of the program that created it.
+const (
+	AnnotationTaskRunSpanContext     = "tekton.dev/taskrunSpanContext"
+	AnnotationPipelineRunSpanContext = "tekton.dev/pipelinerunSpanContext"
+	AnnotationDeliveryTraceparent    = "tekton.dev/deliveryTraceparent"
+)
+
 // AnnotationOlder on an object has the fields of v1beta1 that v1 does not have, and that no annotation of Tekton is for. It is a JSON
 // tree of the fields; the elements of a list are fields with their index as the name. Under the name of a field that v1 has is the
 // original value of a field that it replaces.
