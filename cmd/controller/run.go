@@ -237,11 +237,13 @@ func addReconcilers(mgr ctrl.Manager, o *options, m *monitoring, wake chan<- eve
 	if err := d.Requests.AddToManager(mgr); err != nil {
 		return err
 	}
+	d.Traces = newTraces(mgr, o, d.Config, m)
 	d.Trust = policies.New(d.Live, d.Clock, func() trust.NoMatch { return d.Config.Load().Flags.NoMatchPolicy })
 	pipelineRuns := pipelinerun.NewReconciler(pipelinerun.Dependencies{
 		Runs: d.Runs, Known: fields.pipelineRun,
 		Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock, Config: d.Config, Evaluator: d.Evaluator,
 		Metrics: m.counts.PipelineRuns, Passes: m.passes, Memory: memory, Requests: d.Requests, Trust: d.Trust, Release: version.Current().Number,
+		Traces: d.Traces,
 	})
 	return errors.Join(taskrun.NewReconciler(d).SetupWithManager(mgr, o.workers), pipelineRuns.SetupWithManager(mgr, o.workers))
 }

@@ -8,7 +8,8 @@ import (
 )
 
 // Beside makes the watcher read the settings of a controller beside Tekton: SettingsName in the namespace of the controller,
-// which overrides FlagsName, DefaultsName and ObservabilityName in the namespace tekton. It returns the watcher.
+// which overrides FlagsName, DefaultsName and ObservabilityName in the namespace tekton, and TracingName there. It returns the
+// watcher.
 //
 // It emits events only about ConfigMaps of the controller's namespace: those of Tekton are not its business, and they are right
 // for Tekton. The log has all reports.
@@ -23,10 +24,11 @@ func (w *Watcher) files() []types.NamespacedName {
 	if w.tekton == "" {
 		return []types.NamespacedName{
 			{Namespace: w.namespace, Name: FlagsName}, {Namespace: w.namespace, Name: DefaultsName},
-			{Namespace: w.namespace, Name: ObservabilityName}, {Namespace: w.namespace, Name: ClusterResolverName}, shared,
+			{Namespace: w.namespace, Name: ObservabilityName}, {Namespace: w.namespace, Name: ClusterResolverName},
+			{Namespace: w.namespace, Name: TracingName}, shared,
 		}
 	}
-	return append(w.layerFiles(), shared)
+	return append(w.layerFiles(), types.NamespacedName{Namespace: w.namespace, Name: TracingName}, shared)
 }
 
 // layerFiles returns the ConfigMaps of Layers. The one that overrides comes first, so that what it overrides is not reported.
@@ -46,7 +48,7 @@ func (w *Watcher) owns(name types.NamespacedName) bool {
 func (w *Watcher) reads(name types.NamespacedName) bool {
 	switch {
 	case w.tekton != "" && name.Namespace == w.namespace:
-		return name.Name == SettingsName
+		return name.Name == SettingsName || name.Name == TracingName
 	case w.owns(name):
 		return slices.Contains(Reads(), name.Name)
 	case name.Namespace == ResolversNamespace:

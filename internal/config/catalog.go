@@ -16,8 +16,8 @@ const (
 	alwaysOn = "it is always on"
 	absent   = "the feature does not exist here"
 	ownPace  = "the controller has its own backoff and queue"
-	// noTracing is the reason of the keys for traces.
-	noTracing = "there is no tracing"
+	// otherTracing is the reason of the keys for traces.
+	otherTracing = "config-tracing has the settings of traces"
 )
 
 // ignoredFlags returns the ignored keys of feature-flags.
@@ -63,9 +63,9 @@ func ignoredObservability() []ignored {
 		{key: "metrics-protocol", agrees: []string{"prometheus"}, because: notSent},
 		{key: "metrics-endpoint", because: notSent},
 		{key: "metrics-export-interval", because: notSent},
-		{key: "tracing-protocol", agrees: []string{"none"}, because: noTracing},
-		{key: "tracing-endpoint", because: noTracing},
-		{key: "tracing-sampling-rate", because: noTracing},
+		{key: "tracing-protocol", agrees: []string{"none"}, because: otherTracing},
+		{key: "tracing-endpoint", because: otherTracing},
+		{key: "tracing-sampling-rate", because: otherTracing},
 		{key: "runtime-profiling", agrees: []string{"disabled"}, because: "use --pprof-bind-address of the controller"},
 		{key: "runtime-export-interval", because: "the metrics of the Go runtime are sent together with the others"},
 		{key: "profiling.enable", agrees: []string{"false"}, because: "use --pprof-bind-address of the controller"},
@@ -82,7 +82,6 @@ func ignoredObservability() []ignored {
 func unread() map[string]ignored {
 	return map[string]ignored{
 		"config-events":                     {because: "no CloudEvents are sent"},
-		"config-tracing":                    {because: noTracing},
 		"config-spire":                      {because: "use the signed-results-* keys of feature-flags (docs/signed-results.md)"},
 		"config-leader-election":            {because: "the periods of leader election are fixed"},
 		"config-leader-election-controller": {because: "the periods of leader election are fixed"},

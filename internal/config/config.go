@@ -1,4 +1,4 @@
-// Package config reads the ConfigMaps feature-flags, config-defaults, config-observability and
+// Package config reads the ConfigMaps feature-flags, config-defaults, config-observability, config-tracing and
 // cluster-resolver-config, strictly, into values.
 //
 // An invalid setting does not stop the controller. The package reports an invalid value as a SettingError with the value that
@@ -22,11 +22,12 @@ type Config struct {
 	Defaults Defaults
 	Cluster  ClusterResolvers
 	Metrics  Observability
+	Tracing  Tracing
 }
 
 // Default returns the configuration without any ConfigMap.
 func Default() Config {
-	return Config{Flags: defaultFlags(), Defaults: defaultDefaults(), Metrics: defaultObservability()}
+	return Config{Flags: defaultFlags(), Defaults: defaultDefaults(), Metrics: defaultObservability(), Tracing: defaultTracing()}
 }
 
 // Limits returns the settings that restrict the contents of objects. They apply when an object is admitted, and again when a

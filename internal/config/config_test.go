@@ -369,7 +369,11 @@ func TestStoreKeepsTheOtherParts(t *testing.T) {
 	s.SetSharedCluster(shared)
 	metrics := Observability{TaskRunLevel: LevelTaskRun}
 	s.SetMetrics(metrics)
-	want := Config{Flags: f, Defaults: d, Cluster: ClusterResolvers{own, ClusterLists{Blocked: []string{"*"}}}, Metrics: metrics}
+	traces := Tracing{Enabled: true}
+	s.SetTracing(traces)
+	want := Config{
+		Flags: f, Defaults: d, Cluster: ClusterResolvers{own, ClusterLists{Blocked: []string{"*"}}}, Metrics: metrics, Tracing: traces,
+	}
 	if diff := cmp.Diff(want, s.Load()); diff != "" {
 		t.Errorf("each setter replaces its part only: -want +got:\n%s", diff)
 	}

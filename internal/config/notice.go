@@ -40,7 +40,8 @@ const maxShown = 60
 
 // Reads returns the ConfigMaps of the namespace of the installation that Notices supports, sorted.
 func Reads() []string {
-	return append([]string{FlagsName, DefaultsName, ClusterResolverName, ObservabilityName}, slices.Sorted(maps.Keys(unread()))...)
+	acted := []string{FlagsName, DefaultsName, ClusterResolverName, ObservabilityName, TracingName}
+	return append(acted, slices.Sorted(maps.Keys(unread()))...)
 }
 
 // ReadsOfResolvers returns the ConfigMaps of ResolversNamespace that NoticesOfResolvers supports, sorted. The program
@@ -147,6 +148,8 @@ func keysOf(configMap string) (acted []string, passed []ignored) {
 		return clusterKeys(), nil
 	case ObservabilityName:
 		return observabilityKeys(), ignoredObservability()
+	case TracingName:
+		return tracingKeys(), ignoredTracing()
 	case SettingsName:
 		return slices.Concat(flagKeys(), defaultsKeys(), observabilityKeys()),
 			slices.Concat(ignoredFlags(), ignoredDefaults(), ignoredObservability())

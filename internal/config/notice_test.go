@@ -85,6 +85,9 @@ func inForce(configMap string, data map[string]string) string {
 	case ObservabilityName:
 		metrics, problems := ParseObservability(data)
 		return fmt.Sprintf("%+v %v", metrics, problems)
+	case TracingName:
+		tracing, problems := ParseTracing(data)
+		return fmt.Sprintf("%+v %v", tracing, problems)
 	default:
 		return ""
 	}

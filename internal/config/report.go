@@ -65,6 +65,9 @@ func (w *Watcher) logInForce(ctx context.Context, name types.NamespacedName) {
 			"forbiddenEnv", c.Defaults.ForbiddenEnv)
 	case ObservabilityName:
 		logger.Info("settings of the metrics in force", "metrics", c.Metrics)
+	case TracingName:
+		logger.Info("settings of traces in force", "enabled", c.Tracing.Enabled, "endpoint", c.Tracing.Endpoint,
+			"credentialsSecret", c.Tracing.CredentialsSecret)
 	case ClusterResolverName:
 		logger.Info("settings of the cluster resolver in force", "own", c.Cluster.Own, "shared", c.Cluster.Shared)
 	default:

@@ -24,6 +24,9 @@ func (s *Store) SetDefaults(d Defaults) { s.update(func(c *Config) { c.Defaults 
 // SetMetrics replaces the settings of the metrics and keeps the rest.
 func (s *Store) SetMetrics(o Observability) { s.update(func(c *Config) { c.Metrics = o }) }
 
+// SetTracing replaces the settings of traces and keeps the rest.
+func (s *Store) SetTracing(t Tracing) { s.update(func(c *Config) { c.Tracing = t }) }
+
 // SetOwnCluster replaces the settings of the resolver "cluster" from the namespace of the installation, and keeps the rest.
 func (s *Store) SetOwnCluster(r ClusterResolver) { s.update(func(c *Config) { c.Cluster.Own = r }) }
 

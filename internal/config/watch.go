@@ -112,7 +112,7 @@ func (w *Watcher) read(ctx context.Context, reader client.Reader, name types.Nam
 // apply stores the settings of a ConfigMap. It returns the problems, and whether the ConfigMap has settings with an effect.
 func (w *Watcher) apply(ctx context.Context, name types.NamespacedName,
 	data map[string]string) (reports []report, settings bool, err error) {
-	if w.tekton != "" && w.owns(name) {
+	if w.tekton != "" && w.owns(name) && (name.Namespace != w.namespace || name.Name != TracingName) {
 		return w.applyLayer(ctx, name, data)
 	}
 	var problems []SettingError
@@ -132,6 +132,10 @@ func (w *Watcher) apply(ctx context.Context, name types.NamespacedName,
 		var metrics Observability
 		metrics, problems = ParseObservability(data)
 		w.store.SetMetrics(metrics)
+	case own && name.Name == TracingName:
+		var tracing Tracing
+		tracing, problems = ParseTracing(data)
+		w.store.SetTracing(tracing)
 	case name.Name == ClusterResolverName:
 		var cluster ClusterResolver
 		cluster, problems = ParseClusterResolver(data)

@@ -83,6 +83,8 @@ const (
 	runsMissed          = "sluice_runs_missed"
 	memoryHeld          = "sluice_results_memory_bytes"
 	memoryLimit         = "sluice_results_memory_limit_bytes"
+	tracedRuns          = "sluice_traced_runs_total"
+	traceSpans          = "sluice_trace_spans_total"
 	buildInfo           = "sluice_build_info"
 )
 
@@ -115,7 +117,7 @@ const (
 
 // Catalog returns every metric, in the order of docs/operations.md.
 func Catalog() []Metric {
-	return slices.Concat(outcomes(), unfinished(), work(), beside(), resultsMetrics())
+	return slices.Concat(outcomes(), unfinished(), work(), beside(), tracing(), resultsMetrics())
 }
 
 func outcomes() []Metric {

@@ -19,6 +19,8 @@ type Set struct {
 	TaskRuns, PipelineRuns *Runs
 	// Collection counts reads of logs and their outcomes.
 	Collection *Collection
+	// Traces counts what has become of the spans of runs.
+	Traces *Traces
 
 	collectors []prometheus.Collector
 	settings   func() config.Observability
@@ -46,6 +48,7 @@ func New(build version.Info, settings func() config.Observability, log logr.Logg
 		r.begin()
 	}
 	s.Collection = newCollection(s)
+	s.Traces = newTraces(s)
 	return s
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/matrix"
 	"github.com/sluice-ci/sluice/internal/name"
 	"github.com/sluice-ci/sluice/internal/objectsize"
+	"github.com/sluice-ci/sluice/internal/tracecontext"
 	"github.com/sluice-ci/sluice/internal/variables"
 	"github.com/sluice-ci/sluice/internal/variables/substitute"
 )
@@ -33,6 +34,8 @@ type childBuilder struct {
 	// overrides are those of the run, by the names of the tasks.
 	overrides map[string]*v1.PipelineTaskRunSpec
 	groups    *groups
+	// spanContext is what a child gets as its place in the trace; empty for a run without a trace.
+	spanContext string
 	// room returns how many bytes the PipelineRun can grow by references to the children of matrices.
 	room func() int
 }
@@ -40,7 +43,7 @@ type childBuilder struct {
 func newChildBuilder(pr *v1.PipelineRun, obs Observation) *childBuilder {
 	b := &childBuilder{
 		pr: pr, spec: obs.Spec, timeouts: obs.Timeouts, vars: obs.Vars,
-		bindings: visible(pr, obs.Spec, obs.Bindings), withResults: withResults(pr),
+		spanContext: tracecontext.ForChild(obs.SpanContext, pr.UID), bindings: visible(pr, obs.Spec, obs.Bindings), withResults: withResults(pr),
 		overrides: make(map[string]*v1.PipelineTaskRunSpec, len(pr.Spec.TaskRunSpecs)),
 	}
 	for i := range pr.Spec.TaskRunSpecs {
@@ -171,6 +174,7 @@ func (b *childBuilder) annotations(s *TaskState, task *v1.PipelineTask, override
 		maps.Copy(out, override.Metadata.Annotations)
 	}
 	out = annotations.Inherited(out)
+	b.traced(out, task)
 	if s.ContinuesOnError {
 		out[v1.AnnotationOnError] = string(v1.OnErrorContinue)
 	}

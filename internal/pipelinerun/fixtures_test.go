@@ -27,6 +27,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/resolve"
 	"github.com/sluice-ci/sluice/internal/resolve/request"
 	"github.com/sluice-ci/sluice/internal/taskrun"
+	"github.com/sluice-ci/sluice/internal/traces"
 	"github.com/sluice-ci/sluice/internal/when"
 )
 
@@ -41,6 +42,8 @@ type cluster struct {
 	config     *config.Store
 	// metrics of the reconcilers that restart makes; nil for none.
 	metrics *metrics.Runs
+	// traces sends the spans of runs; nil for none.
+	traces *traces.Exporter
 	// trust verifies definitions; nil for none.
 	trust resolve.Verifier
 
@@ -99,7 +102,7 @@ func (c *cluster) restart(t *testing.T, funcs interceptor.Funcs) {
 	cached, live := interceptor.NewClient(c.WithWatch, c.cached(funcs)), interceptor.NewClient(c.WithWatch, c.live())
 	c.reconciler = NewReconciler(Dependencies{
 		Client: cached, Live: live, Recorder: c.recorder, Clock: c.clock, Config: c.config, Evaluator: evaluator, Metrics: c.metrics,
-		Requests: request.New(request.Options{Client: cached, Live: live, Clock: c.clock, Config: c.config}), Trust: c.trust,
+		Requests: request.New(request.Options{Client: cached, Live: live, Clock: c.clock, Config: c.config}), Trust: c.trust, Traces: c.traces,
 	})
 }
 

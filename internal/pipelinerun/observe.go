@@ -25,6 +25,8 @@ type Observation struct {
 	Now time.Time
 	// Config is the configuration in force.
 	Config config.Config
+	// SpanContext is the trace of the run; nil if it has none.
+	SpanContext map[string]string
 	// Spec is the spec of the pipeline, resolved and with its defaults, before substitution; nil if Unresolvable. It must not
 	// be changed.
 	Spec *v1.PipelineSpec
@@ -60,6 +62,7 @@ func (r *Reconciler) observe(ctx context.Context, pr *v1.PipelineRun) (Observati
 	if pr.Status.Done() || held(pr) {
 		return obs, nil
 	}
+	obs.SpanContext = spanContext(ctx, pr, obs.Config)
 	if err := r.observeEarlyCancel(ctx, pr, &obs); err != nil || obs.CancelledBeforeStart {
 		return obs, err
 	}

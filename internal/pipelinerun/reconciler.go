@@ -27,6 +27,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/reconcile"
 	"github.com/sluice-ci/sluice/internal/resolve"
 	"github.com/sluice-ci/sluice/internal/resolve/request"
+	"github.com/sluice-ci/sluice/internal/traces"
 	"github.com/sluice-ci/sluice/internal/when"
 )
 
@@ -55,6 +56,8 @@ type Dependencies struct {
 	// Metrics count the outcomes of runs, and Passes watch the reconciler; nil if they are not needed.
 	Metrics *metrics.Runs
 	Passes  *health.Passes
+	// Traces sends the spans of runs; nil if they are not sent.
+	Traces *traces.Exporter
 	// Requests fetches definitions through ResolutionRequests; nil if the resolvers of this process are the only ones.
 	Requests *request.Client
 	// Trust verifies the signatures of what resolvers find; nil if they need none.
@@ -81,7 +84,8 @@ func NewReconciler(d Dependencies) *Reconciler {
 		resolver:     d.Requests.Join(resolve.New(d.Client, d.Live).Governed(d.Config)).Verified(d.Trust),
 		statuses: reconcile.Statuses[*v1.PipelineRun, v1.PipelineRunStatus]{
 			Kind: runKind(), Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock,
-			Writes: reconcile.NewWriteTracker(d.Clock), Meter: d.Metrics, Changed: d.Metrics.PipelineRun, Known: d.Known,
+			Writes: reconcile.NewWriteTracker(d.Clock), Meter: d.Metrics, Changed: d.Metrics.PipelineRun, Ended: d.Traces.PipelineRun,
+			Known: d.Known,
 		},
 	}
 	r.loop = reconcile.Loop[*v1.PipelineRun, v1.PipelineRunStatus]{

@@ -64,6 +64,7 @@ func statusFor(pr *v1.PipelineRun, state State, obs Observation, plan Plan, effe
 		start := effect.startOf(now, plan, false)
 		status.StartTime = &start
 	}
+	status.SpanContext = obs.SpanContext
 	if trusted := resolve.TrustCondition(obs.Trust); trusted != nil && state != Resolving {
 		status.SetCondition(*trusted, now)
 	}

@@ -42,6 +42,8 @@ type Statuses[R client.Object, S any] struct {
 	// Meter counts the writes. Changed observes what a written status reports for the first time.
 	Meter   Meter
 	Changed func(run R, before, after *S)
+	// Ended observes a run whose outcome the API server has stored. Each run ends once. It must not change the run; nil if not needed.
+	Ended func(run R)
 }
 
 // Store writes a status and returns the written one. If the API server will never accept it, Store calls abandon, which stops
@@ -132,6 +134,9 @@ func (w Statuses[R, S]) send(ctx context.Context, run R, status S, change client
 	w.Writes.Record(answer)
 	before := w.Kind.Status(run)
 	w.Changed(run, before, &status)
+	if w.Ended != nil && !w.Kind.Fields(before).Done() && w.Kind.Fields(&status).Done() {
+		w.Ended(w.Kind.With(run, status))
+	}
 	for _, e := range w.Kind.Events(*before, status) {
 		w.report(run, e)
 	}

@@ -29,6 +29,8 @@ type Observation struct {
 	Config config.Config
 	// Held reports that the user holds the run back. Then nothing else is known about it.
 	Held bool
+	// SpanContext is the trace of the run; nil if it has none.
+	SpanContext map[string]string
 	// Flags are the flags for the run: those in force, except where the status records others.
 	Flags config.Flags
 	// Task is the task of the run; without a Spec if Unresolvable.
@@ -85,6 +87,7 @@ func (r *Reconciler) observeWith(ctx context.Context, tr *v1.TaskRun, unseen *co
 	if obs.Held = held(tr) && obs.Pod == nil && unseen == nil; obs.Held {
 		return obs, nil
 	}
+	obs.SpanContext = spanContext(ctx, tr, obs.Config)
 	if err := r.observeTask(ctx, tr, &obs); err != nil {
 		return obs, err
 	}

@@ -28,6 +28,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/reconcile"
 	"github.com/sluice-ci/sluice/internal/resolve"
 	"github.com/sluice-ci/sluice/internal/resolve/request"
+	"github.com/sluice-ci/sluice/internal/traces"
 	"github.com/sluice-ci/sluice/internal/transport"
 	"github.com/sluice-ci/sluice/internal/when"
 )
@@ -69,6 +70,8 @@ type Dependencies struct {
 	// Metrics count the outcomes of runs, and Passes watch the reconciler; nil if they are not needed.
 	Metrics *metrics.Runs
 	Passes  *health.Passes
+	// Traces sends the spans of runs; nil if they are not sent.
+	Traces *traces.Exporter
 	// Requests fetches definitions through ResolutionRequests; nil if the resolvers of this process are the only ones.
 	Requests *request.Client
 	// Trust verifies the signatures of what resolvers find; nil if they need none.
@@ -95,7 +98,7 @@ func NewReconciler(d Dependencies) *Reconciler {
 		events:       newPodEvents(d.Live, d.Clock),
 		statuses: reconcile.Statuses[*v1.TaskRun, v1.TaskRunStatus]{
 			Kind: runKind(), Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock,
-			Writes: reconcile.NewWriteTracker(d.Clock), Meter: d.Metrics, Changed: d.Metrics.TaskRun, Known: knownTo(d),
+			Writes: reconcile.NewWriteTracker(d.Clock), Meter: d.Metrics, Changed: d.Metrics.TaskRun, Ended: d.Traces.TaskRun, Known: knownTo(d),
 		},
 	}
 	r.loop = reconcile.Loop[*v1.TaskRun, v1.TaskRunStatus]{

@@ -90,6 +90,7 @@ func recordObserved(status *v1.TaskRunStatus, tr *v1.TaskRun, obs Observation, e
 	if status.StartTime == nil {
 		status.StartTime = new(metav1.NewTime(obs.Now))
 	}
+	status.SpanContext = obs.SpanContext
 	if trusted := resolve.TrustCondition(obs.Trust); trusted != nil {
 		status.SetCondition(*trusted, metav1.NewTime(obs.Now))
 	}

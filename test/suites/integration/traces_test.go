@@ -1,0 +1,124 @@
+//go:build integration
+
+package integration
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/testutil/otlpreceiver"
+)
+
+// stop asks a controller to end, and waits until it has sent its traces and ended.
+func (p *process) stop(t *testing.T) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-p.ended; err != nil {
+		t.Errorf("a controller that is asked to stop must exit with 0, got %v", err)
+	}
+}
+
+// TestTraces: a PipelineRun has one trace. Its spans are those of all its TaskRuns and steps, each once, although the controller is
+// restarted while the run continues. The collector gets the credentials of the Secret.
+func TestTraces(t *testing.T) {
+	program, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	receiver := otlpreceiver.New()
+	t.Cleanup(receiver.Close)
+	settings := []client.Object{
+		&corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: installation, Name: "trace-credentials"},
+			StringData: map[string]string{"username": "u", "password": "p"},
+		},
+		&corev1.ConfigMap{
+			ObjectMeta: metav1.ObjectMeta{Namespace: installation, Name: "config-tracing"},
+			Data:       map[string]string{"enabled": "true", "endpoint": receiver.URL(), "credentialsSecret": "trace-credentials"},
+		},
+	}
+	for _, o := range settings {
+		if err := shared.client.Create(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := shared.client.Delete(context.Background(), o); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	namespace := newPlace(t)
+	first := startController(t, program)
+	run := pipelineRun(namespace, "traced", "one", "two")
+	if err := shared.client.Create(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func(ctx context.Context) error {
+		pods := &corev1.PodList{}
+		err := errors.Join(
+			shared.client.List(ctx, pods, client.InNamespace(namespace)),
+			shared.client.Get(ctx, client.ObjectKeyFromObject(run), run))
+		if err == nil && (len(pods.Items) != 1 || run.Status.SpanContext["traceparent"] == "") {
+			err = errors.New("the run has no pod or no trace")
+		}
+		return err
+	})
+	first.stop(t)
+	if n := receiver.Requests(); n != 0 {
+		t.Errorf("want no span of a run that continues, got %d requests", n)
+	}
+	second := startController(t, program)
+	playPods(t, namespace)
+	_, pipelineRuns := awaitEnds(t, namespace, time.Minute)
+	second.stop(t)
+	if after := pipelineRuns[0].Status.SpanContext["traceparent"]; after != run.Status.SpanContext["traceparent"] {
+		t.Errorf("the run had the trace %q, and has %q", run.Status.SpanContext["traceparent"], after)
+	}
+	wantTrace(t, receiver, run)
+}
+
+// wantTrace checks the spans of a PipelineRun with two tasks of one step.
+func wantTrace(t *testing.T, receiver *otlpreceiver.Receiver, run *v1.PipelineRun) {
+	t.Helper()
+	if err := receiver.Check(); err != nil {
+		t.Error(err)
+	}
+	parts := strings.Split(run.Status.SpanContext["traceparent"], "-")
+	pipelines, tasks, steps := 0, map[string]bool{}, 0
+	for _, s := range receiver.Spans() {
+		if s.Trace != parts[1] {
+			t.Errorf("span %q is in trace %s", s.Name, s.Trace)
+		}
+		switch {
+		case s.Attributes["pipelinerun"] != "":
+			if pipelines++; s.ID != parts[2] || s.Parent != "" {
+				t.Errorf("want the span of the status for the PipelineRun, got %+v", s)
+			}
+		case s.Attributes["taskrun"] != "":
+			if tasks[s.Attributes["taskrun"]] = true; s.Parent != parts[2] {
+				t.Errorf("want TaskRuns within the PipelineRun, got %+v", s)
+			}
+		case s.Attributes["k8s.container.name"] != "":
+			steps++
+		}
+	}
+	if pipelines != 1 || len(tasks) != 2 || steps != 2 {
+		t.Errorf("want one PipelineRun, two TaskRuns and two steps, got %d, %v and %d", pipelines, tasks, steps)
+	}
+	for _, user := range receiver.Users() {
+		if user != "u:p" {
+			t.Errorf("want the credentials of the Secret, got %q", user)
+		}
+	}
+}
