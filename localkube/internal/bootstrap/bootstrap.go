@@ -118,7 +118,7 @@ func defaultStorage() *storagev1.StorageClass {
 
 // AwaitNode waits until a pod that is created now can run: the node has reported after the given time that it is ready, it
 // has no taint, and the default service account exists.
-func AwaitNode(ctx context.Context, kubeconfig string, since time.Time) error {
+func AwaitNode(ctx context.Context, kubeconfig, name string, since time.Time) error {
 	client, err := Connect(kubeconfig)
 	if err != nil {
 		return err
@@ -126,20 +126,20 @@ func AwaitNode(ctx context.Context, kubeconfig string, since time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, nodeTimeout)
 	defer cancel()
 	for {
-		missing, err := missing(ctx, client, since)
+		missing, err := missing(ctx, client, name, since)
 		if err == nil && missing == "" {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("cannot use the node: %s: %w", missing, cmp.Or(err, ctx.Err()))
+			return fmt.Errorf("cannot use node %q: %s: %w", name, missing, cmp.Or(err, ctx.Err()))
 		case <-time.After(pollInterval):
 		}
 	}
 }
 
-func missing(ctx context.Context, client kubernetes.Interface, since time.Time) (string, error) {
-	node, err := client.CoreV1().Nodes().Get(ctx, component.NodeName, metav1.GetOptions{})
+func missing(ctx context.Context, client kubernetes.Interface, name string, since time.Time) (string, error) {
+	node, err := client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return "it did not register itself", err
 	}
@@ -174,21 +174,36 @@ func NotReady(node *corev1.Node) string {
 		if condition.Status != corev1.ConditionTrue {
 			return condition.Message
 		}
-		if len(node.Spec.Taints) > 0 {
-			return "it has the taint " + node.Spec.Taints[0].Key
+		for _, taint := range node.Spec.Taints {
+			if taint.Key != corev1.TaintNodeUnschedulable { // a user has cordoned the node
+				return "it has the taint " + taint.Key
+			}
 		}
 		return ""
 	}
 	return "it has not reported whether it is ready"
 }
 
-// Node returns the node's object.
-func Node(ctx context.Context, kubeconfig string) (*corev1.Node, error) {
+// Node returns the object of the node with that name.
+func Node(ctx context.Context, kubeconfig, name string) (*corev1.Node, error) {
 	client, err := Connect(kubeconfig)
 	if err != nil {
 		return nil, err
 	}
-	return client.CoreV1().Nodes().Get(ctx, component.NodeName, metav1.GetOptions{})
+	return client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+}
+
+// DeleteNode deletes the object of the node with that name, if it exists.
+func DeleteNode(ctx context.Context, kubeconfig, name string) error {
+	client, err := Connect(kubeconfig)
+	if err != nil {
+		return err
+	}
+	err = client.CoreV1().Nodes().Delete(ctx, name, metav1.DeleteOptions{})
+	if err != nil && !errors.IsNotFound(err) {
+		return fmt.Errorf("cannot delete node %q: %w", name, err)
+	}
+	return nil
 }
 
 // ServerVersion returns the version that the API server reports.

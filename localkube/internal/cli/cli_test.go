@@ -70,6 +70,63 @@ func TestErrors(t *testing.T) {
 		"GraceFraction": {reason: "A lease lasts whole seconds.", args: []string{
 			"up", "--dir", none, "--node-grace-period", "4500ms",
 		}, want: "whole seconds"},
+		"NoNodes": {reason: "A cluster has a node.", args: []string{"up", "--dir", none, "--nodes", "0"}, want: "from 1 to 5"},
+		"TooManyNodes": {
+			reason: "They share one machine.",
+			args:   []string{"up", "--dir", none, "--nodes", "6"},
+			want:   "from 1 to 5",
+		},
+		"NodesOfNothing": {
+			reason: "An API server alone has no nodes.",
+			args:   []string{"up", "--dir", none, "--api-only", "--nodes", "2"},
+			want:   "there is no node",
+		},
+		"LabelOfNoNode": {
+			reason: "A label is for a node that exists.",
+			args:   []string{"up", "--dir", none, "--nodes", "2", "--node-label", "localkube-3:disk=ssd"},
+			want:   "the nodes are localkube, localkube-2",
+		},
+		"LabelWithoutValue": {
+			reason: "A label has a key and a value.",
+			args:   []string{"up", "--dir", none, "--node-label", "localkube:disk"},
+			want:   "NODE:KEY=VALUE",
+		},
+		"LabelKey": {
+			reason: "A key has the syntax of Kubernetes.",
+			args:   []string{"up", "--dir", none, "--node-label", "localkube:-disk=ssd"},
+			want:   `the key "-disk" is not valid`,
+		},
+		"LabelValue": {
+			reason: "A value, too.",
+			args:   []string{"up", "--dir", none, "--node-label", "localkube:disk=s d"},
+			want:   `the value "s d" is not valid`,
+		},
+		"LabelTwice": {
+			reason: "A node has one value for a key.",
+			args:   []string{"up", "--dir", none, "--node-label", "localkube:a=b", "--node-label", "localkube:a=c"},
+			want:   "another value",
+		},
+		"LabelReserved": {
+			reason: "The API server refuses a node with it.",
+			args:   []string{"up", "--dir", none, "--node-label", "localkube:disk.kubernetes.io/type=ssd"},
+			want:   "outside of kubernetes.io",
+		},
+		"FaultOfNothing": {reason: "A fault is of a component or a node.", args: []string{"fault", "stop"}, want: "name a component"},
+		"FaultNodeless": {
+			reason: "Only a node can be separated.",
+			args:   []string{"fault", "partition"},
+			want:   "name the node with --node",
+		},
+		"FaultUnknownNode": {
+			reason: "The error lists the nodes.",
+			args:   []string{"fault", "stop", "kubelet", "--node", "localkube-2", "--dir", string(apiOnly)},
+			want:   "the nodes are localkube",
+		},
+		"FaultControlPlane": {
+			reason: "The supervisor of all nodes is on the first.",
+			args:   []string{"fault", "delete", "--node", "localkube", "--dir", string(apiOnly)},
+			want:   "it has the control plane",
+		},
 		"TunedNothing": {reason: "Without a node there is nothing to tune.", args: []string{
 			"up", "--dir", none, "--api-only", "--node-grace-period", "5s",
 		}, want: "there is no node"},

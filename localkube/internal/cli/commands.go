@@ -28,6 +28,8 @@ func newUp() *cobra.Command {
 	cmd.Flags().IntVar(&o.APIPort, "api-port", defaultAPIPort, "port of the API server on 127.0.0.1")
 	cmd.Flags().BoolVar(&o.APIOnly, "api-only", false, "only etcd and the API server: no node, no controllers, no privileges needed")
 	cmd.Flags().BoolVar(&o.AuditLog, "audit-log", false, "log each request that changes an object, without contents, in logs/audit.log")
+	cmd.Flags().IntVar(&o.Nodes, "nodes", 1, fmt.Sprintf("number of nodes, from 1 to %d", component.MaxNodes))
+	cmd.Flags().StringArrayVar(&o.NodeLabels, "node-label", nil, "label of a node, as NODE:KEY=VALUE (repeatable)")
 	cmd.Flags().StringVar(&o.Tuning.ContainerLogMaxSize, "container-log-max-size", "",
 		"size at which a container's log is rotated, such as 1Mi (default: the kubelet's, 10Mi)")
 	cmd.Flags().DurationVar(&o.Tuning.NodeGracePeriod, "node-grace-period", 0,
@@ -52,6 +54,9 @@ func checkUp(o lifecycle.Options) error {
 	}
 	if o.APIOnly && o.Tuning != (state.Tuning{}) {
 		return errors.New("cannot use --container-log-max-size or --node-grace-period with --api-only: there is no node")
+	}
+	if err := checkNodes(o); err != nil {
+		return err
 	}
 	if size := o.Tuning.ContainerLogMaxSize; size != "" {
 		if q, err := resource.ParseQuantity(size); err != nil || q.Sign() <= 0 {
@@ -126,6 +131,7 @@ func newRegistry() *cobra.Command {
 func newSupervisor() *cobra.Command {
 	cmd := &cobra.Command{Use: supervisor.Name, Short: "The background process of a cluster; `up` starts it", Hidden: true, Args: cobra.NoArgs}
 	dir := dirFlag(cmd)
+	node := cmd.Flags().Int("node", 1, "number of the node")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		d, c, err := dir.existing()
 		if err != nil {
@@ -135,7 +141,7 @@ func newSupervisor() *cobra.Command {
 		if err != nil {
 			return fmt.Errorf("cannot find this program: %w", err)
 		}
-		return supervisor.Run(component.Cluster{Cluster: c, Dir: d, BinDir: filepath.Dir(executable)})
+		return supervisor.Run(component.Cluster{Cluster: c, Dir: d, BinDir: filepath.Dir(executable), On: *node})
 	}
 	return cmd
 }

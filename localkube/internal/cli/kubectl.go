@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-ci/sluice/localkube/internal/role"
+	"github.com/sluice-ci/sluice/localkube/internal/state"
 )
 
 // newKubectl runs kubectl on this cluster. It ignores KUBECONFIG, because a user who calls localkube means its cluster. All
@@ -24,15 +25,20 @@ func newKubectl() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := os.Setenv("KUBECONFIG", d.Kubeconfig()); err != nil {
-				return fmt.Errorf("cannot set KUBECONFIG: %w", err)
-			}
-			if status := role.Run(role.Kubectl, args); status != 0 {
-				return exitError(status)
-			}
-			return nil
+			return kubectl(d, args)
 		},
 	}
+}
+
+// kubectl runs kubectl on the cluster in the directory, in this process.
+func kubectl(d state.Dir, args []string) error {
+	if err := os.Setenv("KUBECONFIG", d.Kubeconfig()); err != nil {
+		return fmt.Errorf("cannot set KUBECONFIG: %w", err)
+	}
+	if status := role.Run(role.Kubectl, args); status != 0 {
+		return exitError(status)
+	}
+	return nil
 }
 
 // exitError is the error of a command that has already printed its errors.

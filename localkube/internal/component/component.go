@@ -23,7 +23,9 @@ type Spec struct {
 	Args []string
 	// Env are variables in addition to those of the supervisor, as NAME=value.
 	Env []string
-	// Healthy returns nil if the component is healthy.
+	// Node is the number of the node that this starts; 0 for a component.
+	Node int
+	// Healthy returns nil if the component is healthy. A node has none: its own supervisor reports when it is ready.
 	Healthy Probe
 }
 
@@ -37,11 +39,13 @@ type Cluster struct {
 	Dir state.Dir
 	// BinDir is the folder of this binary, of containerd and its shim.
 	BinDir string
+	// On is the number of the node whose components are described. 0 counts as 1, the node with the control plane.
+	On int
 }
 
 // Addresses and names that are the same in every cluster. A node has its own network, so clusters do not collide.
 const (
-	// NodeName is the name of the only node.
+	// NodeName is the name of the node with the control plane. The others have it with a number.
 	NodeName = "localkube"
 	// ServiceCIDR is the range of the addresses of Services.
 	ServiceCIDR = "10.96.0.0/16"

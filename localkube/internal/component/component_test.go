@@ -41,6 +41,13 @@ func tuned() Cluster {
 	return c
 }
 
+// several is a cluster of three nodes. Its second node has a label.
+func several() Cluster {
+	c := node()
+	c.Cluster.Nodes, c.NodeLabels = 3, []string{"localkube-2:disk=ssd"}
+	return c
+}
+
 func apiOnly() Cluster {
 	return Cluster{Dir: "/state/localkube", BinDir: "/opt/bin", Cluster: state.Cluster{APIOnly: true, APIPort: 7443, EtcdPort: 40001}}
 }
@@ -53,6 +60,7 @@ func audited() Cluster {
 
 func TestCommandLines(t *testing.T) {
 	n, a, tuned, audited := node(), apiOnly(), tuned(), audited()
+	main, worker := several(), several().OfNode(2)
 	for name, spec := range map[string]Spec{
 		"api-only/etcd":                a.EtcdSpec(),
 		"api-only/kube-apiserver":      a.APIServerSpec(),
@@ -63,6 +71,12 @@ func TestCommandLines(t *testing.T) {
 		"node/kube-scheduler":          n.SchedulerSpec(),
 		"node/kubelet":                 n.KubeletSpec(),
 		"node/kube-proxy":              n.ProxySpec(),
+
+		"several/kubelet":   main.KubeletSpec(),
+		"several/node":      main.NodeSpec(main.Workers()[0]),
+		"worker/containerd": worker.ContainerdSpec(),
+		"worker/kubelet":    worker.KubeletSpec(),
+		"worker/kube-proxy": worker.ProxySpec(),
 
 		"tuned/kube-controller-manager": tuned.ControllerManagerSpec(),
 
@@ -82,6 +96,46 @@ func TestFiles(t *testing.T) {
 	}
 	for path, text := range files {
 		t.Run(path, func(t *testing.T) { golden(t, "node/config/"+path, text) })
+	}
+}
+
+// TestFilesOfAWorker: a node without the control plane reaches the API server and the registry through the first node.
+func TestFilesOfAWorker(t *testing.T) {
+	files, err := several().OfNode(2).Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, text := range files {
+		t.Run(path, func(t *testing.T) { golden(t, "worker/config/"+path, text) })
+	}
+}
+
+// TestRangesOfNodes: the pods of every node have other addresses, in the range of all pods, for the largest cluster.
+func TestRangesOfNodes(t *testing.T) {
+	c := node()
+	c.Cluster.Nodes = MaxNodes
+	all, nodes := netip.MustParsePrefix(PodCIDR), netip.MustParsePrefix(NodeCIDR)
+	var earlier []Node
+	for _, n := range c.Nodes() {
+		pods, err := netip.ParsePrefix(n.PodCIDR)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pods.Masked() != pods || !all.Overlaps(pods) || pods.Bits() < all.Bits() {
+			t.Errorf("the range of the pods of %s is %s, which is not a part of %s", n.Name, pods, all)
+		}
+		for _, other := range earlier {
+			if pods.Overlaps(netip.MustParsePrefix(other.PodCIDR)) || n.Address == other.Address || n.Name == other.Name {
+				t.Errorf("two nodes overlap: %+v, %+v", n, other)
+			}
+		}
+		if n.Number > 1 && (!nodes.Contains(n.Address) || n.Address == Gateway().Addr()) {
+			t.Errorf("the address of %s is %s, which is not a free one of %s", n.Name, n.Address, nodes)
+		}
+		earlier = append(earlier, n)
+	}
+	if len(earlier) != MaxNodes {
+		t.Errorf("%d nodes, want %d", len(earlier), MaxNodes)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"text/template"
 
 	"github.com/sluice-ci/sluice/localkube/internal/pki"
+	"github.com/sluice-ci/sluice/localkube/internal/state"
 )
 
 // Names of the configuration files below the folder config.
@@ -38,17 +39,23 @@ var files embed.FS
 // fileData is the data of the templates.
 type fileData struct {
 	Cluster
-	ID, NodeName, PodCIDR, DNSIP, KubeletRoot, Socket, PauseImage string
-	QPS, Burst                                                    int
-	Registry                                                      string
+	// Home is the directory of the files of the node that is configured.
+	Home state.Dir
+	// Node is the node that is configured.
+	Node Node
+	// ClusterCIDR is the range of the addresses of all pods.
+	ClusterCIDR                            string
+	DNSIP, KubeletRoot, Socket, PauseImage string
+	QPS, Burst                             int
+	Registry, KubeletCert                  string
 }
 
 // Files renders the configuration files of a node's components. The keys are paths below the folder config.
 func (c Cluster) Files() (map[string]string, error) {
 	data := fileData{
-		Cluster: c, ID: c.Dir.ID(), NodeName: NodeName, PodCIDR: PodCIDR, DNSIP: DNSIP, KubeletRoot: KubeletRoot,
+		Cluster: c, Home: c.Home(), Node: c.Self(), ClusterCIDR: PodCIDR, DNSIP: DNSIP, KubeletRoot: KubeletRoot,
 		Socket: ContainerdSocket, PauseImage: PauseImage, QPS: clientQPS, Burst: clientBurst,
-		Registry: fmt.Sprintf("%s:%d", loopback, c.RegistryPort),
+		Registry: c.RegistryAddress(), KubeletCert: c.kubeletServer(),
 	}
 	self := fmt.Sprintf("%d", c.RegistryPort)
 	rendered := map[string]string{}
@@ -97,7 +104,7 @@ func (c Cluster) WriteFiles() error {
 		return err
 	}
 	for path, text := range rendered {
-		full := c.Dir.Config(path)
+		full := c.Home().Config(path)
 		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
 			return fmt.Errorf("cannot create the folder of %q: %w", full, err)
 		}
@@ -105,13 +112,12 @@ func (c Cluster) WriteFiles() error {
 			return fmt.Errorf("cannot write %q: %w", full, err)
 		}
 	}
-	for path, certificate := range map[string]string{
-		controllerManagerConfig: pki.ControllerManager,
-		schedulerConfig:         pki.Scheduler,
-		proxyConfig:             pki.Proxy,
-		nodeConfig:              pki.NodeClient,
-	} {
-		if err := pki.WriteKubeconfig(c.Dir.Config(path), c.Dir.PKI(), certificate, "localkube", c.APIURL()); err != nil {
+	clients := map[string]string{proxyConfig: pki.Proxy, nodeConfig: c.nodeClient()}
+	if c.Self().Number == 1 {
+		clients[controllerManagerConfig], clients[schedulerConfig] = pki.ControllerManager, pki.Scheduler
+	}
+	for path, certificate := range clients {
+		if err := pki.WriteKubeconfig(c.Home().Config(path), c.Dir.PKI(), certificate, "localkube", c.nodeAPIURL()); err != nil {
 			return err
 		}
 	}
@@ -119,4 +125,4 @@ func (c Cluster) WriteFiles() error {
 }
 
 // ResolvConf is the path of the resolver configuration of the node and its pods.
-func (c Cluster) ResolvConf() string { return c.Dir.Config(resolvFile) }
+func (c Cluster) ResolvConf() string { return c.Home().Config(resolvFile) }

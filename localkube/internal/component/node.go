@@ -3,6 +3,7 @@ package component
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -39,7 +40,7 @@ func (c Cluster) ContainerdSpec() Spec {
 	return Spec{
 		Name: Containerd,
 		Path: c.BinDir + "/containerd",
-		Args: []string{"--config=" + c.Dir.Config(containerdFile)},
+		Args: []string{"--config=" + c.Home().Config(containerdFile)},
 		// containerd finds its shim, and the shim finds runc, in PATH.
 		Env:     []string{"PATH=" + c.BinDir + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
 		Healthy: runtimeReady,
@@ -121,16 +122,21 @@ func (c Cluster) SchedulerSpec() Spec {
 
 // KubeletSpec starts the kubelet.
 func (c Cluster) KubeletSpec() Spec {
+	self := c.Self()
+	args := []string{
+		"--config=" + c.Home().Config(kubeletFile),
+		"--kubeconfig=" + c.Home().Config(nodeConfig),
+		"--root-dir=" + KubeletRoot,
+		"--cert-dir=" + c.Dir.PKI(),
+		"--hostname-override=" + self.Name,
+		"--node-ip=" + self.Address.String(),
+	}
+	if len(self.Labels) > 0 {
+		args = append(args, "--node-labels="+strings.Join(self.Labels, ","))
+	}
 	return Spec{
-		Name: role.Kubelet,
-		Args: []string{
-			"--config=" + c.Dir.Config(kubeletFile),
-			"--kubeconfig=" + c.Dir.Config(nodeConfig),
-			"--root-dir=" + KubeletRoot,
-			"--cert-dir=" + c.Dir.PKI(),
-			"--hostname-override=" + NodeName,
-			"--node-ip=" + c.Uplink.Node.String(),
-		},
+		Name:    role.Kubelet,
+		Args:    args,
 		Healthy: httpProbe("http://" + loopback + ":10248/healthz"),
 	}
 }
@@ -139,7 +145,7 @@ func (c Cluster) KubeletSpec() Spec {
 func (c Cluster) ProxySpec() Spec {
 	return Spec{
 		Name:    role.Proxy,
-		Args:    []string{"--config=" + c.Dir.Config(proxyFile)},
+		Args:    []string{"--config=" + c.Home().Config(proxyFile)},
 		Healthy: httpProbe("http://" + loopback + ":10256/healthz"),
 	}
 }

@@ -15,27 +15,43 @@ import (
 )
 
 func TestMatches(t *testing.T) {
-	old := state.Cluster{APIPort: 6443}
+	old := state.Cluster{APIPort: 6443, NodeLabels: []string{"localkube:a=1", "localkube:b=2"}}
+	labels := []string{"localkube:b=2", "localkube:a=1"}
 	cases := map[string]struct {
 		reason  string
 		options Options
 		want    string
 	}{
-		"Same": {reason: "The cluster exists with the requested settings.", options: Options{APIPort: 6443}},
+		"Same": {reason: "The cluster exists with the requested settings.", options: Options{APIPort: 6443, NodeLabels: labels}},
 		"Port": {
 			reason:  "A cluster does not change its port: clients have it in their files.",
 			options: Options{APIPort: 7443},
 			want:    "--api-port 7443",
 		},
-		"Nodes": {reason: "A cluster does not get or lose its node.", options: Options{APIPort: 6443, APIOnly: true}, want: "--api-only=true"},
+		"Nodes": {
+			reason:  "A cluster does not get or lose its node.",
+			options: Options{APIPort: 6443, NodeLabels: labels, APIOnly: true},
+			want:    "--api-only=true",
+		},
+		"MoreNodes": {
+			reason:  "A test that needs three nodes proves nothing on one.",
+			options: Options{APIPort: 6443, NodeLabels: labels, Nodes: 3},
+			want:    "--nodes 3: it was made with --nodes 1",
+		},
+		"Labels": {
+			reason:  "A kubelet gets its labels when it starts.",
+			options: Options{APIPort: 6443, NodeLabels: labels[:1]},
+			want:    "node labels",
+		},
 		"Audit": {
 			reason:  "A test that reads the log needs one.",
-			options: Options{APIPort: 6443, AuditLog: true},
+			options: Options{APIPort: 6443, NodeLabels: labels, AuditLog: true},
 			want:    "--audit-log=true",
 		},
 		"Tuning": {
 			reason:  "A test would prove nothing if its settings were not in effect.",
-			options: Options{APIPort: 6443, Tuning: state.Tuning{ContainerLogMaxSize: "1Mi"}}, want: `--container-log-max-size="1Mi"`,
+			options: Options{APIPort: 6443, NodeLabels: labels, Tuning: state.Tuning{ContainerLogMaxSize: "1Mi"}},
+			want:    `--container-log-max-size="1Mi"`,
 		},
 	}
 	for name, tc := range cases {

@@ -14,6 +14,8 @@ import (
 // the returned sockets; without a node there are none.
 func (o Options) choose(c *state.Cluster, exists bool) (*supervisor.Sockets, error) {
 	c.APIOnly, c.APIPort, c.AuditLog, c.Tuning, c.Supervisor = o.APIOnly, o.APIPort, o.AuditLog, o.Tuning, state.Process{}
+	c.NodeLabels = sorted(o.NodeLabels)
+	c.Nodes = max(1, o.Nodes)
 	api, err := port.Listen(c.APIPort)
 	if err != nil {
 		return nil, fmt.Errorf("%w; choose another with --api-port", err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -24,7 +25,7 @@ type Status struct {
 	Registry   string      `json:"registry,omitempty"`
 	Kubeconfig string      `json:"kubeconfig"`
 	Components []Component `json:"components"`
-	// Node is empty without a node.
+	// Node is about all nodes, and empty without a node.
 	Node string `json:"node,omitempty"`
 	// Versions are those of Kubernetes and, with a node, of its container runtime.
 	Versions []string `json:"versions"`
@@ -34,6 +35,7 @@ type Status struct {
 
 // Component is the status of one of a cluster's processes.
 type Component struct {
+	// Name of the component. On a node other than the first, it follows the name of the node and a slash.
 	Name string `json:"name"`
 	// PID is the process's number on this machine, or 0 if it does not run.
 	PID   int       `json:"pid"`
@@ -108,35 +110,53 @@ func (s *Status) lookAtProcesses(dir state.Dir, c state.Cluster) (alive bool) {
 		s.Problems = append(s.Problems, "the supervisor does not run")
 	}
 	s.Components = append(s.Components, own)
+	pids := s.lookAtComponents(dir, c.Supervisor, alive, "")
+	for _, n := range specs(dir, c).Workers() {
+		// Without a process, the state of the node itself says why, and its components do not run either.
+		if pid := pids[n.Name]; pid != 0 {
+			s.lookAtComponents(dir.Node(n.Name), state.Process{PID: pid}, alive, n.Name+"/")
+		}
+	}
+	return alive
+}
+
+// lookAtComponents adds the components whose supervisor is owner and records them in dir. It returns the process numbers of those
+// that run, by name.
+func (s *Status) lookAtComponents(dir state.Dir, owner state.Process, alive bool, prefix string) map[string]int {
 	components, err := dir.LoadComponents()
 	if err != nil {
 		s.Problems = append(s.Problems, err.Error())
-		return alive
+		return nil
 	}
 	pids := map[int]int{}
 	if alive {
-		if pids, err = state.HostPIDs(c.Supervisor); err != nil {
+		if pids, err = state.HostPIDs(owner); err != nil {
 			s.Problems = append(s.Problems, err.Error())
 		}
 	}
+	running := map[string]int{}
 	for _, one := range components {
-		component := Component{Name: one.Name, PID: pids[one.Process.PID], Since: one.Since, State: "running"}
+		component := Component{Name: prefix + one.Name, PID: pids[one.Process.PID], Since: one.Since, State: "running"}
 		switch {
 		case one.Ended != "":
 			component.PID, component.State = 0, one.Ended
-			s.Problems = append(s.Problems, fmt.Sprintf("%s %s, its log is %s", one.Name, one.Ended, dir.Log(one.Name)))
+			s.Problems = append(s.Problems, fmt.Sprintf("%s %s, its log is %s", component.Name, one.Ended, dir.Log(one.Name)))
 		case component.PID == 0:
 			component.State = "does not run"
 			if alive {
-				s.Problems = append(s.Problems, one.Name+" does not run")
+				s.Problems = append(s.Problems, component.Name+" does not run")
 			}
 		case state.Paused(component.PID):
 			component.State = "is paused"
-			s.Problems = append(s.Problems, one.Name+" is paused")
+			s.Problems = append(s.Problems, component.Name+" is paused")
+		case one.Partitioned:
+			component.State = "is partitioned"
+			s.Problems = append(s.Problems, component.Name+" is partitioned")
 		}
+		running[one.Name] = component.PID
 		s.Components = append(s.Components, component)
 	}
-	return alive
+	return running
 }
 
 func (s *Status) lookAtAPI(ctx context.Context, dir state.Dir, c state.Cluster) {
@@ -149,18 +169,24 @@ func (s *Status) lookAtAPI(ctx context.Context, dir state.Dir, c state.Cluster) 
 	if c.APIOnly {
 		return
 	}
-	node, err := bootstrap.Node(ctx, dir.Kubeconfig())
-	if err != nil {
-		s.Problems = append(s.Problems, err.Error())
-		return
+	var nodes []string
+	for _, n := range specs(dir, c).Nodes() {
+		node, err := bootstrap.Node(ctx, dir.Kubeconfig(), n.Name)
+		if err != nil {
+			s.Problems = append(s.Problems, err.Error())
+			continue
+		}
+		text := node.Name + " is ready"
+		if reason := bootstrap.NotReady(node); reason != "" {
+			text = node.Name + " is not ready: " + reason
+			s.Problems = append(s.Problems, text)
+		}
+		nodes = append(nodes, text)
+		if info := node.Status.NodeInfo; n.Number == 1 {
+			s.Versions = append(s.Versions, info.ContainerRuntimeVersion, "kernel "+info.KernelVersion)
+		}
 	}
-	s.Node = node.Name + " is ready"
-	if reason := bootstrap.NotReady(node); reason != "" {
-		s.Node = node.Name + " is not ready: " + reason
-		s.Problems = append(s.Problems, s.Node)
-	}
-	info := node.Status.NodeInfo
-	s.Versions = append(s.Versions, info.ContainerRuntimeVersion, "kernel "+info.KernelVersion)
+	s.Node = strings.Join(nodes, ", ")
 }
 
 // trouble returns the problems of a cluster that should be up, or nil if there are none.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/sluice-ci/sluice/localkube/internal/component"
@@ -27,7 +28,11 @@ type Options struct {
 	APIOnly bool
 	// AuditLog lets the API server log each request that changes an object.
 	AuditLog bool
-	// Tuning of the node; must be zero with APIOnly.
+	// Nodes is the number of nodes. 0 counts as 1.
+	Nodes int
+	// NodeLabels are labels of nodes, each as NODE:KEY=VALUE.
+	NodeLabels []string
+	// Tuning of the nodes; must be zero with APIOnly.
 	Tuning state.Tuning
 	// Out receives the progress messages.
 	Out io.Writer
@@ -95,6 +100,12 @@ func (o Options) matches(old state.Cluster) error {
 	case old.AuditLog != o.AuditLog:
 		return fmt.Errorf("cannot bring up the cluster in %q with --audit-log=%t: it was made with --audit-log=%t; "+
 			"use another --dir, or `down` first", o.Dir, o.AuditLog, old.AuditLog)
+	case max(1, old.Nodes) != max(1, o.Nodes):
+		return fmt.Errorf("cannot bring up the cluster in %q with --nodes %d: it was made with --nodes %d; "+
+			"use another --dir, or `down` first", o.Dir, max(1, o.Nodes), max(1, old.Nodes))
+	case !slices.Equal(old.NodeLabels, sorted(o.NodeLabels)):
+		return fmt.Errorf("cannot bring up the cluster in %q with the node labels %q: it was made with %q; "+
+			"use another --dir, or `down` first", o.Dir, sorted(o.NodeLabels), old.NodeLabels)
 	case old.Tuning != o.Tuning:
 		return fmt.Errorf("cannot bring up the cluster in %q with --container-log-max-size=%q and "+
 			"--node-grace-period=%s: it was made with %q and %s; "+
@@ -103,6 +114,9 @@ func (o Options) matches(old state.Cluster) error {
 	}
 	return nil
 }
+
+// sorted returns the labels in the order in which the state has them.
+func sorted(labels []string) []string { return slices.Sorted(slices.Values(labels)) }
 
 // undo ends what start started. The data of an existing cluster is kept; everything that a new cluster wrote is removed.
 func (o Options) undo(cause error, existed bool) error {
@@ -185,7 +199,7 @@ func (o Options) report(name string, took time.Duration) {
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
 
 func writeCertificates(dir state.Dir, c state.Cluster) error {
-	p := pki.Cluster{NodeName: component.NodeName, ServiceIP: component.ServiceIP}
+	p := pki.Cluster{NodeName: component.NodeName, ServiceIP: component.ServiceIP, Workers: specs(dir, c).Certificates()}
 	if !c.APIOnly {
 		p.NodeIP = c.Uplink.Node.String()
 	}

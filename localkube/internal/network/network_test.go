@@ -96,6 +96,17 @@ table ip localkube_d391b735 {
 	}
 }
 
+func TestNodeRules(t *testing.T) {
+	for want, ranges := range map[string][]string{
+		`ip saddr 10.244.0.0/16 oifname`:                    {"10.244.0.0/16"},
+		`ip saddr { 10.244.0.0/16, 10.243.0.0/24 } oifname`: {"10.244.0.0/16", "10.243.0.0/24"},
+	} {
+		if got := NodeRules(ranges...); !strings.Contains(got, want) {
+			t.Errorf("the rules for %v lack %q:\n%s", ranges, want, got)
+		}
+	}
+}
+
 func TestForward(t *testing.T) {
 	backend := listen(t)
 	front := listen(t)

@@ -24,10 +24,10 @@ table ip %[1]s {
 `, table(dir), u.Node, HostLink(dir))
 }
 
-// NodeRules returns rules that let pods reach what the node reaches, with the node's address. They block connections to the
-// node from outside. The API server and the kubelet listen on an address that pods can reach, and pods use other links than
-// the uplink.
-func NodeRules(podCIDR string) string {
+// NodeRules returns rules that let the addresses of the ranges, those of pods and of other nodes, reach what the node reaches,
+// with the node's address. They block connections to the node from outside. The API server and the kubelet listen on an address
+// that pods can reach, and pods use other links than the uplink.
+func NodeRules(ranges ...string) string {
 	return fmt.Sprintf(`table ip localkube {
 	chain input {
 		type filter hook input priority filter;
@@ -44,7 +44,15 @@ func NodeRules(podCIDR string) string {
 		ip saddr %[2]s oifname %[1]q masquerade
 	}
 }
-`, nodeLink, podCIDR)
+`, nodeLink, set(ranges))
+}
+
+// set returns the addresses in the syntax of nft: one as it is, several in braces.
+func set(addresses []string) string {
+	if len(addresses) == 1 {
+		return addresses[0]
+	}
+	return "{ " + strings.Join(addresses, ", ") + " }"
 }
 
 // AddHostRules creates the cluster's table on the host.

@@ -113,16 +113,19 @@ func Connect(dir state.Dir, u state.Uplink, pid int) error {
 }
 
 // Disconnect removes the uplink if it still exists. The kernel removes it with the node's network.
-func Disconnect(dir state.Dir) error {
-	link, err := netlink.LinkByName(HostLink(dir))
+func Disconnect(dir state.Dir) error { return removeLink(HostLink(dir)) }
+
+// removeLink removes a link, and the other end of its pair, if it exists.
+func removeLink(name string) error {
+	link, err := netlink.LinkByName(name)
 	if errors.As(err, &netlink.LinkNotFoundError{}) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("cannot find link %q: %w", HostLink(dir), err)
+		return fmt.Errorf("cannot find link %q: %w", name, err)
 	}
 	if err := netlink.LinkDel(link); err != nil && !errors.Is(err, unix.ENODEV) {
-		return fmt.Errorf("cannot remove link %q: %w", HostLink(dir), err)
+		return fmt.Errorf("cannot remove link %q: %w", name, err)
 	}
 	return nil
 }
@@ -131,6 +134,11 @@ func Disconnect(dir state.Dir) error {
 // route. An address of the range podCIDR without a route belonged to a deleted pod, and becomes unreachable. Otherwise the
 // packets would leave through the uplink, and a host with that address would answer instead of the pod.
 func SetUpNode(u state.Uplink, podCIDR string) error {
+	return setUp(netip.PrefixFrom(u.Node, uplinkBits), u.Host.Addr(), podCIDR)
+}
+
+// setUp configures the loopback link, and the uplink with the address and the gateway of all other networks.
+func setUp(address netip.Prefix, gateway netip.Addr, podCIDR string) error {
 	loopback, err := netlink.LinkByName("lo")
 	if err != nil {
 		return fmt.Errorf("cannot find the loopback link: %w", err)
@@ -138,11 +146,11 @@ func SetUpNode(u state.Uplink, podCIDR string) error {
 	if err := netlink.LinkSetUp(loopback); err != nil {
 		return fmt.Errorf("cannot set up the loopback link: %w", err)
 	}
-	if err := configure(nodeLink, netip.PrefixFrom(u.Node, uplinkBits)); err != nil {
+	if err := configure(nodeLink, address); err != nil {
 		return err
 	}
-	if err := netlink.RouteAdd(&netlink.Route{Gw: u.Host.Addr().AsSlice()}); err != nil {
-		return fmt.Errorf("cannot route to the host: %w", err)
+	if err := netlink.RouteAdd(&netlink.Route{Gw: gateway.AsSlice()}); err != nil {
+		return fmt.Errorf("cannot route to %s: %w", gateway, err)
 	}
 	pods, err := netlink.ParseIPNet(podCIDR)
 	if err != nil {

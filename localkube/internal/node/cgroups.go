@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sluice-ci/sluice/localkube/internal/component"
 	"github.com/sluice-ci/sluice/localkube/internal/state"
 )
 
@@ -21,7 +22,7 @@ const (
 )
 
 // cgroupName is the control group above all pods of the cluster.
-func cgroupName(dir state.Dir) string { return "localkube-" + dir.ID() }
+func cgroupName(dir state.Dir) string { return component.Cluster{Dir: dir}.CgroupParent() }
 
 // unified reports whether the machine has control groups of version 2 only.
 func unified() (bool, error) {
@@ -32,14 +33,14 @@ func unified() (bool, error) {
 	return s.Type == unix.CGROUP2_SUPER_MAGIC, nil
 }
 
-// MakeCgroups creates the cluster's control group in every hierarchy. The kubelet requires it.
-func MakeCgroups(dir state.Dir) error {
+// MakeCgroups creates the control group of a node in every hierarchy. The kubelet requires it. The group above it exists.
+func MakeCgroups(c component.Cluster) error {
 	v2, err := unified()
 	if err != nil {
 		return err
 	}
 	if v2 {
-		return makeUnified(filepath.Join(cgroupRoot, cgroupName(dir)))
+		return makeUnified(filepath.Join(cgroupRoot, c.CgroupParent()))
 	}
 	hierarchies, err := filepath.Glob(cgroupRoot + "/*")
 	if err != nil {
@@ -50,13 +51,13 @@ func MakeCgroups(dir state.Dir) error {
 		if info, err := os.Lstat(hierarchy); err != nil || !info.IsDir() {
 			continue
 		}
-		group := filepath.Join(hierarchy, cgroupName(dir))
+		group := filepath.Join(hierarchy, c.CgroupParent())
 		if err := os.MkdirAll(group, 0o755); err != nil {
 			return fmt.Errorf("cannot create control group %q: %w", group, err)
 		}
 		// A new group of this controller has no processors and no memory until they are assigned.
 		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
-			if err := inherit(hierarchy, group, file); err != nil {
+			if err := inherit(filepath.Dir(group), group, file); err != nil {
 				return err
 			}
 		}
@@ -79,13 +80,13 @@ func inherit(parent, group, file string) error {
 	return nil
 }
 
-// makeUnified creates a group of version 2 and enables every controller in it and in the groups above it. A group has only
-// the controllers that its parent enables.
+// makeUnified creates a group of version 2 and enables every controller in it and in the group above it. A group has only the
+// controllers that its parent enables.
 func makeUnified(group string) error {
 	if err := os.MkdirAll(group, 0o755); err != nil {
 		return fmt.Errorf("cannot create control group %q: %w", group, err)
 	}
-	for _, parent := range []string{cgroupRoot, group} {
+	for _, parent := range []string{filepath.Dir(group), group} {
 		controllers, err := os.ReadFile(filepath.Join(parent, "cgroup.controllers"))
 		if err != nil {
 			return fmt.Errorf("cannot read the controllers of %q: %w", parent, err)
@@ -101,13 +102,19 @@ func makeUnified(group string) error {
 	return nil
 }
 
-// RemoveCgroups removes the cluster's control groups, from the leaves up. They must not contain processes.
-func RemoveCgroups(dir state.Dir) error {
-	groups, err := filepath.Glob(filepath.Join(cgroupRoot, "*", cgroupName(dir)))
+// RemoveCgroups removes the control groups of all nodes of the cluster, from the leaves up. They must not contain processes.
+func RemoveCgroups(dir state.Dir) error { return removeGroups(cgroupName(dir)) }
+
+// RemoveNodeCgroups removes the control groups that the earlier start of a node left, if any. The groups of node 1 contain those
+// of all others.
+func RemoveNodeCgroups(c component.Cluster) error { return removeGroups(c.CgroupParent()) }
+
+func removeGroups(name string) error {
+	groups, err := filepath.Glob(filepath.Join(cgroupRoot, "*", name))
 	if err != nil {
 		return fmt.Errorf("cannot list control groups: %w", err)
 	}
-	groups = append(groups, filepath.Join(cgroupRoot, cgroupName(dir)))
+	groups = append(groups, filepath.Join(cgroupRoot, name))
 	for _, group := range groups {
 		if err := removeBusyTree(group); err != nil {
 			return fmt.Errorf("cannot remove control group %q: %w", group, err)

@@ -20,9 +20,9 @@ import (
 // privateFolders maps paths that components require to the cluster's folders that are mounted there.
 func privateFolders(c component.Cluster) map[string]string {
 	return map[string]string{
-		component.KubeletRoot:     c.Dir.Kubelet(),
-		component.ContainerLogs:   c.Dir.ContainerLogs(),
-		component.HostPathVolumes: c.Dir.Volumes(),
+		component.KubeletRoot:     c.Home().Kubelet(),
+		component.ContainerLogs:   c.Home().ContainerLogs(),
+		component.HostPathVolumes: c.Dir.Volumes(), // every node has every volume, as with a file server
 	}
 }
 

@@ -28,12 +28,29 @@ const KubeletClientUser = "kube-apiserver-kubelet-client"
 
 // Cluster holds the names and addresses of a cluster's certificates.
 type Cluster struct {
-	// NodeName is the name of the only node.
+	// NodeName is the name of the node with the control plane.
 	NodeName string
 	// NodeIP is the node's address, empty if there is no node.
 	NodeIP string
 	// ServiceIP is the address of the Service kubernetes in the namespace default.
 	ServiceIP string
+	// Workers are the other nodes.
+	Workers []Worker
+}
+
+// Worker is a node without the control plane.
+type Worker struct {
+	// Name of the node, and IP at which the API server reaches its kubelet.
+	Name, IP string
+}
+
+// OfNode returns the name of the certificate of that kind, NodeClient or Kubelet, of a worker. With an empty name it is that of
+// the node with the control plane.
+func OfNode(kind, worker string) string {
+	if worker == "" {
+		return kind
+	}
+	return kind + "-" + worker
 }
 
 // WriteCluster creates dir, and in it all certificates and keys of a cluster's components. etcd has a separate authority,
@@ -80,7 +97,7 @@ func (c Cluster) requests() map[string]Request {
 		api = append(api, c.NodeIP)
 		kubelet = append(kubelet, c.NodeIP)
 	}
-	return map[string]Request{
+	all := map[string]Request{
 		APIServer:         {Name: "kube-apiserver", Hosts: api},
 		KubeletClient:     {Name: KubeletClientUser},
 		Admin:             {Name: "localkube-admin", Groups: []string{"system:masters"}},
@@ -91,4 +108,9 @@ func (c Cluster) requests() map[string]Request {
 		Kubelet:           {Name: c.NodeName, Hosts: kubelet},
 		Local:             {Name: "localkube-local", Hosts: []string{"localhost", "127.0.0.1"}},
 	}
+	for _, w := range c.Workers {
+		all[OfNode(NodeClient, w.Name)] = Request{Name: "system:node:" + w.Name, Groups: []string{"system:nodes"}}
+		all[OfNode(Kubelet, w.Name)] = Request{Name: w.Name, Hosts: []string{w.Name, "localhost", "127.0.0.1", w.IP}}
+	}
+	return all
 }

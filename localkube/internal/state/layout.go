@@ -67,6 +67,10 @@ func (d Dir) Control() string { return d.Path("control.sock") }
 // Kubeconfig returns the path of the client configuration of the cluster's administrator.
 func (d Dir) Kubeconfig() string { return d.Path("kubeconfig") }
 
+// Node returns the directory of a node other than the first, below the cluster's. Its files have the same names as those of the
+// first node, which are in the cluster's directory itself.
+func (d Dir) Node(name string) Dir { return Dir(d.Path("nodes", name)) }
+
 // Etcd returns the folder of etcd's data.
 func (d Dir) Etcd() string { return d.Path("etcd") }
 
@@ -98,6 +102,7 @@ func entries() []string {
 		"config", "logs", "pki", "kubeconfig", "control.sock", "etcd", "registry", "containerd", "kubelet", "flexvolume", "pod-logs",
 		"container-logs",
 		"volumes",
+		"nodes",
 		componentsFile + newSuffix,
 		componentsFile,
 		clusterFile + newSuffix,

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -149,51 +149,57 @@ func parseStart(stat []byte) (uint64, error) {
 	return start, nil
 }
 
-// HostPIDs maps the process numbers in the PID namespace of the given process to those of the caller. They are equal if the
-// two namespaces are the same.
+// HostPIDs maps the process numbers of the children of the given process, as it sees them, to those of the caller. They are equal if
+// both are in the same PID namespace. A child may be the first process of another PID namespace, as that of a node is.
 func HostPIDs(of Process) (map[int]int, error) {
-	namespace, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", of.PID))
+	parent, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", of.PID))
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the PID namespace of process %d: %w", of.PID, err)
+		return nil, fmt.Errorf("cannot read the status of process %d: %w", of.PID, err)
 	}
-	links, err := filepath.Glob("/proc/[0-9]*/ns/pid")
+	depth := len(statusNumbers(string(parent), "NSpid"))
+	paths, err := filepath.Glob("/proc/[0-9]*/status")
 	if err != nil {
 		return nil, fmt.Errorf("cannot list processes: %w", err)
 	}
 	pids := map[int]int{}
-	for _, link := range links {
-		if other, err := os.Readlink(link); err != nil || other != namespace {
-			continue // also a process that has just ended
-		}
-		host, err := strconv.Atoi(strings.Split(link, "/")[2])
+	for _, path := range paths {
+		status, err := os.ReadFile(path)
 		if err != nil {
-			return nil, fmt.Errorf("cannot parse %q: %w", link, err)
+			continue // it has just ended
 		}
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", host))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("cannot read the status of process %d: %w", host, err)
-		}
-		if inner, ok := innermostPID(string(status)); ok {
-			pids[inner] = host
+		if inner, outer, ok := childNumbers(string(status), of.PID, depth); ok {
+			pids[inner] = outer
 		}
 	}
 	return pids, nil
 }
 
-// innermostPID returns the number of a process in its own PID namespace: the last on the NSpid line of /proc/PID/status.
-func innermostPID(status string) (int, bool) {
+// childNumbers returns the numbers of a child for its parent and for the caller, from the child's status. The parent has the number
+// parent for the caller, and is in a namespace that is that deep, 1 for that of the caller. ok is false for other processes.
+func childNumbers(status string, parent, depth int) (inner, outer int, ok bool) {
+	// NSpid has one number for each namespace, from that of the caller to the innermost.
+	numbers := statusNumbers(status, "NSpid")
+	if depth < 1 || len(numbers) < depth || !slices.Equal(statusNumbers(status, "PPid"), []int{parent}) {
+		return 0, 0, false
+	}
+	return numbers[depth-1], numbers[0], true
+}
+
+// statusNumbers returns the numbers of a field of /proc/PID/status (proc(5)), or nil if it is missing or not numeric.
+func statusNumbers(status, field string) []int {
+	var numbers []int
 	for line := range strings.Lines(status) {
-		if rest, ok := strings.CutPrefix(line, "NSpid:"); ok {
-			numbers := strings.Fields(rest)
-			if len(numbers) == 0 {
-				return 0, false
+		rest, ok := strings.CutPrefix(line, field+":")
+		if !ok {
+			continue
+		}
+		for word := range strings.FieldsSeq(rest) {
+			n, err := strconv.Atoi(word)
+			if err != nil {
+				return nil
 			}
-			pid, err := strconv.Atoi(numbers[len(numbers)-1])
-			return pid, err == nil
+			numbers = append(numbers, n)
 		}
 	}
-	return 0, false
+	return numbers
 }

@@ -27,7 +27,11 @@ type Cluster struct {
 	Uplink Uplink `json:"uplink,omitzero"`
 	// Nameservers are the host's name servers that are reachable; none without a node. They may change with every start.
 	Nameservers []netip.Addr `json:"nameservers,omitempty"`
-	// Tuning of the node; zero without a node.
+	// Nodes is the number of nodes; 0 counts as 1, and is the number without a node, too.
+	Nodes int `json:"nodes,omitempty"`
+	// NodeLabels are labels of the nodes in addition to those that every node has, each as NODE:KEY=VALUE, sorted.
+	NodeLabels []string `json:"nodeLabels,omitempty"`
+	// Tuning of the nodes; zero without a node.
 	Tuning Tuning `json:"tuning,omitzero"`
 	// AuditLog: the API server writes each request that changes an object into the log "audit".
 	AuditLog bool `json:"auditLog,omitempty"`
@@ -59,6 +63,8 @@ type Component struct {
 	Since time.Time `json:"since"`
 	// Ended describes how it ended; empty while it runs.
 	Ended string `json:"ended,omitempty"`
+	// Partitioned: the process is a node, and no packet passes between it and the others.
+	Partitioned bool `json:"partitioned,omitempty"`
 }
 
 const (

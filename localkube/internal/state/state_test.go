@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -118,28 +119,45 @@ func TestParseStart(t *testing.T) {
 	}
 }
 
-func TestInnermostPID(t *testing.T) {
+func TestChildNumbers(t *testing.T) {
 	cases := map[string]struct {
-		reason string
-		status string
-		want   int
-		ok     bool
+		reason       string
+		status       string
+		depth        int
+		inner, outer int
 	}{
 		"Nested": {
-			reason: "The last number is the one in the innermost namespace.",
-			status: "Name:\tx\nNSpid:\t4711\t17\nThreads:\t1\n",
-			want:   17,
-			ok:     true,
+			reason: "The parent is in the second namespace, so it sees the second number.",
+			status: "Name:\tx\nPPid:\t12\nNSpid:\t4711\t17\nThreads:\t1\n",
+			depth:  2,
+			inner:  17,
+			outer:  4711,
 		},
-		"Flat":   {reason: "Without namespaces there is one number.", status: "NSpid:\t4711\n", want: 4711, ok: true},
-		"Absent": {reason: "A status without the line names no process.", status: "Name:\tx\n"},
-		"Empty":  {reason: "A status with an empty line names no process.", status: "NSpid:\n"},
+		"FirstOfAnother": {
+			reason: "The first process of a third namespace has the number 1 only there.",
+			status: "PPid:\t12\nNSpid:\t4711\t17\t1\n",
+			depth:  2,
+			inner:  17,
+			outer:  4711,
+		},
+		"Flat": {
+			reason: "Without namespaces there is one number.",
+			status: "PPid:\t12\nNSpid:\t4711\n",
+			depth:  1,
+			inner:  4711,
+			outer:  4711,
+		},
+		"OfAnother": {reason: "A child of another process is not one of this.", status: "PPid:\t13\nNSpid:\t4711\t17\n", depth: 2},
+		"Outside":   {reason: "A process outside of the namespace has no number in it.", status: "PPid:\t12\nNSpid:\t4711\n", depth: 2},
+		"Absent":    {reason: "A status without the line names no process.", status: "Name:\tx\nPPid:\t12\n", depth: 1},
+		"Empty":     {reason: "A status with an empty line names no process.", status: "PPid:\t12\nNSpid:\n", depth: 1},
+		"NoDepth":   {reason: "The status of the parent could not be read.", status: "PPid:\t12\nNSpid:\t1\n"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, ok := innermostPID(tc.status)
-			if got != tc.want || ok != tc.ok {
-				t.Errorf("%s\ninnermostPID() = %d, %t; want %d, %t", tc.reason, got, ok, tc.want, tc.ok)
+			inner, outer, ok := childNumbers(tc.status, 12, tc.depth)
+			if inner != tc.inner || outer != tc.outer || ok != (tc.inner != 0) {
+				t.Errorf("%s\nchildNumbers() = %d, %d, %t; want %d, %d", tc.reason, inner, outer, ok, tc.inner, tc.outer)
 			}
 		})
 	}
@@ -197,13 +215,33 @@ func TestHostPIDsIsTheIdentityInOneNamespace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	child := exec.Command("/bin/sleep", "600")
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = child.Process.Kill()
+		_ = child.Wait()
+	})
 	pids, err := HostPIDs(self)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The tests may run in a PID namespace. Then the innermost number is still the one that this process sees.
-	if pids[self.PID] != self.PID {
-		t.Errorf("process %d has the number %d", self.PID, pids[self.PID])
+	// The tests may run in a PID namespace. Then the number is still the one that this process sees.
+	if pid := child.Process.Pid; pids[pid] != pid {
+		t.Errorf("process %d has the number %d", pid, pids[pid])
+	}
+	if pid, ok := pids[self.PID]; ok {
+		t.Errorf("the process itself counts as its own child %d", pid)
+	}
+}
+
+func TestStatusNumbers(t *testing.T) {
+	const status = "Name:\tx\nPPid:\t12\nNSpid:\t4711\t32\t1\nUid:\tmany\n"
+	for field, want := range map[string][]int{"PPid": {12}, "NSpid": {4711, 32, 1}, "Uid": nil, "Gid": nil} {
+		if got := statusNumbers(status, field); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", field, got, want)
+		}
 	}
 }
 

@@ -35,6 +35,15 @@ const (
 	Resume Fault = "resume"
 )
 
+// The faults of a whole node, in addition to Stop, Start and Restart.
+const (
+	// Partition lets every packet between the node and the others be lost. Heal reverts it.
+	Partition Fault = "partition"
+	Heal      Fault = "heal"
+	// Delete is Stop, and then the deletion of the Node object. Start adds the node again.
+	Delete Fault = "delete"
+)
+
 // stoppedOnRequest is the recorded end of a component that was stopped by an order.
 const stoppedOnRequest = "was stopped on request"
 
@@ -52,8 +61,8 @@ type answer struct {
 	Error string `json:"error,omitempty"`
 }
 
-// Inflict asks the supervisor of the cluster in dir to carry out a fault on a component, and returns when it is done. If ctx
-// ends before, the supervisor still completes the order.
+// Inflict asks the supervisor of the cluster, or of the node, in dir to carry out a fault on a component, and returns when it is
+// done. If ctx ends before, the supervisor still completes the order. For the supervisor of the cluster, nodes are components.
 func Inflict(ctx context.Context, dir state.Dir, fault Fault, component string) error {
 	socket, release, err := controlSocket(dir)
 	if err != nil {
@@ -93,10 +102,10 @@ func controlSocket(dir state.Dir) (address string, release func(), err error) {
 // serveOrders accepts orders on the control socket until the supervisor ends.
 func (s *Supervisor) serveOrders(ctx context.Context) error {
 	// The socket of a supervisor that was killed may still exist.
-	if err := os.Remove(s.cluster.Dir.Control()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(s.cluster.Home().Control()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot remove an old control socket: %w", err)
 	}
-	socket, release, err := controlSocket(s.cluster.Dir)
+	socket, release, err := controlSocket(s.cluster.Home())
 	if err != nil {
 		return err
 	}
@@ -144,6 +153,9 @@ func (s *Supervisor) obey(ctx context.Context, o order) error {
 	r, err := s.find(o.Component)
 	if err != nil {
 		return fmt.Errorf("cannot %s %q: %w", o.Fault, o.Component, err)
+	}
+	if r.spec.Node > 0 {
+		return s.obeyForNode(ctx, o.Fault, r)
 	}
 	switch o.Fault {
 	case Stop:
@@ -197,6 +209,9 @@ func (s *Supervisor) startAgain(ctx context.Context, r *running) error {
 	case <-r.ended:
 	default:
 		return nil
+	}
+	if r.spec.Node > 0 {
+		return s.startNode(ctx, r.spec)
 	}
 	next, err := s.start(r.spec)
 	if err != nil {

@@ -7,8 +7,6 @@ import (
 	"os/exec"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/sluice-ci/sluice/localkube/internal/state"
 )
 
@@ -76,12 +74,13 @@ func Launch(dir state.Dir, sockets *Sockets) (*Launched, error) {
 	cmd := exec.Command(executable, Name, "--dir", string(dir))
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Dir = "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{}
 	cmd.ExtraFiles = []*os.File{progressIn, goOut}
 	if sockets.API != nil {
 		cmd.ExtraFiles = append(append(cmd.ExtraFiles, sockets.API, sockets.Registry), sockets.Nameservers...)
-		cmd.SysProcAttr.Cloneflags = unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWNET
+		cmd.SysProcAttr = namespaces()
 	}
+	cmd.SysProcAttr.Setsid = true
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("cannot start the supervisor: %w", err)
 	}

@@ -63,7 +63,13 @@ func (s *Supervisor) bringUpNode(ctx context.Context) error {
 		s.cluster.ControllerManagerSpec(), s.cluster.SchedulerSpec(), s.cluster.KubeletSpec(), s.cluster.ProxySpec()); err != nil {
 		return err
 	}
-	return s.step("node ready", func() error { return bootstrap.AwaitNode(ctx, s.cluster.Dir.Kubeconfig(), began) })
+	workers := s.startWorkers(ctx)
+	if err := s.step("node ready", func() error {
+		return bootstrap.AwaitNode(ctx, s.cluster.Dir.Kubeconfig(), component.NodeName, began)
+	}); err != nil {
+		return err
+	}
+	return workers()
 }
 
 // startTogether starts the components and then waits for each.
@@ -86,25 +92,44 @@ func (s *Supervisor) startTogether(ctx context.Context, specs ...component.Spec)
 
 // surroundings sets up mounts, control groups and network of the node.
 func (s *Supervisor) surroundings() error {
-	goAhead := os.NewFile(goFD, "go ahead")
-	if _, err := io.Copy(io.Discard, goAhead); err != nil {
-		return fmt.Errorf("cannot wait for the uplink: %w", err)
+	if err := s.awaitLink(); err != nil {
+		return err
 	}
-	_ = goAhead.Close()
 	if err := node.SetUpMounts(s.cluster); err != nil {
 		return err
 	}
-	if err := node.MakeCgroups(s.cluster.Dir); err != nil {
+	if err := node.MakeCgroups(s.cluster); err != nil {
 		return err
 	}
 	if err := network.SetUpNode(s.cluster.Uplink, component.PodCIDR); err != nil {
 		return err
 	}
-	rules := network.Apply(network.NodeRules(component.PodCIDR))
+	ranges := []string{component.PodCIDR}
+	if len(s.cluster.Workers()) > 0 {
+		ranges = append(ranges, component.NodeCIDR)
+		if err := network.SetUpBridge(component.Gateway(), s.cluster.Uplink.MTU, members(s.cluster.Workers())); err != nil {
+			return err
+		}
+	}
+	rules := network.Apply(network.NodeRules(ranges...))
 	rules.Stdout, rules.Stderr = os.Stdout, os.Stderr
 	if err := s.children.run(rules); err != nil {
 		return fmt.Errorf("cannot set the rules of the node's network: %w", err)
 	}
+	return s.configure()
+}
+
+// awaitLink waits until the link of the node's network exists.
+func (s *Supervisor) awaitLink() error {
+	goAhead := os.NewFile(goFD, "go ahead")
+	if _, err := io.Copy(io.Discard, goAhead); err != nil {
+		return fmt.Errorf("cannot wait for the uplink: %w", err)
+	}
+	return goAhead.Close()
+}
+
+// configure lets the node forward packets, and writes the configuration files of its components.
+func (s *Supervisor) configure() error {
 	// This is the setting of the node's network only.
 	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1\n"), 0o644); err != nil {
 		return fmt.Errorf("cannot turn on forwarding: %w", err)

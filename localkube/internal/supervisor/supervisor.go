@@ -66,8 +66,11 @@ func Run(cluster component.Cluster) error {
 
 func (s *Supervisor) bringUp(ctx context.Context) error {
 	bring := s.bringUpNode
-	if s.cluster.APIOnly {
+	switch {
+	case s.cluster.APIOnly:
 		bring = s.startControlPlane
+	case s.cluster.Self().Number > 1:
+		bring = s.bringUpWorker
 	}
 	if err := bring(ctx); err != nil {
 		return err
@@ -114,7 +117,12 @@ type running struct {
 
 // start starts a component, records it and watches for its end.
 func (s *Supervisor) start(spec component.Spec) (*running, error) {
-	log, err := os.OpenFile(s.cluster.Dir.Log(spec.Name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	return s.startWith(spec, func(*exec.Cmd) {})
+}
+
+// startWith starts a component with a changed command.
+func (s *Supervisor) startWith(spec component.Spec, change func(*exec.Cmd)) (*running, error) {
+	log, err := os.OpenFile(s.cluster.Home().Log(spec.Name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open log of %q: %w", spec.Name, err)
 	}
@@ -131,6 +139,7 @@ func (s *Supervisor) start(spec component.Spec) (*running, error) {
 		Stdout: log,
 		Stderr: log,
 	}
+	change(cmd)
 	r := &running{spec: spec, began: time.Now(), ended: make(chan struct{})}
 	if r.child, err = s.children.start(cmd); err != nil {
 		return nil, fmt.Errorf("cannot start %q: %w", spec.Name, err)
@@ -163,14 +172,23 @@ func (s *Supervisor) record(r *running, end string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.running[r.spec.Name] = r
-	c := state.Component{Name: r.spec.Name, Process: r.child.process, Since: r.began, Ended: end}
+	return s.save(r.component(end))
+}
+
+// component returns the record of a component with that end.
+func (r *running) component(end string) state.Component {
+	return state.Component{Name: r.spec.Name, Process: r.child.process, Since: r.began, Ended: end}
+}
+
+// save replaces the record of the same name. The caller holds the lock.
+func (s *Supervisor) save(c state.Component) error {
 	i := slices.IndexFunc(s.components, func(one state.Component) bool { return one.Name == c.Name })
 	if i < 0 {
 		s.components = append(s.components, c)
 	} else {
 		s.components[i] = c
 	}
-	return s.cluster.Dir.SaveComponents(s.components)
+	return s.cluster.Home().SaveComponents(s.components)
 }
 
 // await waits until the component is healthy, and reports that as a step that began with the component's start.
@@ -195,10 +213,10 @@ func (s *Supervisor) healthy(ctx context.Context, r *running) error {
 		}
 		select {
 		case <-r.ended:
-			return fmt.Errorf("cannot start %q: it ended; its log is %s", r.spec.Name, s.cluster.Dir.Log(r.spec.Name))
+			return fmt.Errorf("cannot start %q: it ended; its log is %s", r.spec.Name, s.cluster.Home().Log(r.spec.Name))
 		case <-ctx.Done():
 			return fmt.Errorf("cannot start %q: not healthy after %s (its log is %s): %w",
-				r.spec.Name, time.Since(r.began).Round(time.Second), s.cluster.Dir.Log(r.spec.Name), last)
+				r.spec.Name, time.Since(r.began).Round(time.Second), s.cluster.Home().Log(r.spec.Name), last)
 		case <-time.After(probeInterval):
 		}
 	}
