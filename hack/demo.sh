@@ -74,10 +74,13 @@ work() {
 	"$@" >>"$log" 2>&1 </dev/null &
 	child=$!
 	set +m
+	local known=$of ahead
 	while kill -0 "$child" 2>/dev/null; do
 		wait_a_second
+		ahead=$(ahead "$((from + 1))")
+		of=${ahead:-$known}
 		if [ -n "$terminal" ]; then
-			printf '\r  %s … %s%s ' "$what" "$(clock $((SECONDS - start)))" "$of"
+			printf '\r  %s … %s%s \e[K' "$what" "$(clock $((SECONDS - start)))" "$of"
 		elif ((SECONDS - start >= printed + 30)); then
 			printed=$((SECONDS - start))
 			printf '  %s … %s%s\n' "$what" "$(clock $printed)" "$of"
@@ -94,6 +97,9 @@ work() {
 	fi
 	printf '  %s: %s\n' "$what" "$(clock $((SECONDS - start)))"
 }
+
+# ahead LINE prints the last estimate of the command whose output begins at that line of the log, if it has printed one.
+ahead() { tail -n +"$1" "$log" | sed -nE 's/^  [a-z-]+: ([0-9]+ of [0-9]+ packages, about .* left)$/; \1/p' | tail -n 1; }
 
 # wait_a_second waits for a second, or less if the command ends earlier.
 wait_a_second() {
