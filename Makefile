@@ -7,7 +7,7 @@ export GOFLAGS := $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo down test test-unit test-integration test-e2e test-beside test-fault test-resolvers test-tutorials soak fuzz lint lint-prose verify vuln sbom reproducible generate images site standins cli deploy undeploy conformance bench bench-scale localkube deps
+.PHONY: help demo down test test-unit test-integration test-e2e test-beside test-fault test-nodes test-resolvers test-tutorials soak fuzz lint lint-prose verify vuln sbom reproducible generate images site standins cli deploy undeploy conformance bench bench-scale localkube deps
 
 ## Use it
 
@@ -56,6 +56,9 @@ test-beside: ## Start a cluster with Tekton's kinds, and run the commands of doc
 
 test-fault: ## Start a cluster and run the tests that break it while runs are in progress
 	@hack/with-localkube.sh --container-log-max-size=1Mi --node-grace-period=5s hack/test-cluster.sh fault
+
+test-nodes: ## Start a cluster of three nodes and run the tests of coscheduling, affinity and lost nodes
+	@hack/with-localkube.sh --nodes=3 --node-grace-period=5s hack/test-cluster.sh nodes
 
 test-resolvers: ## Start a cluster with git, TLS and SSH servers in a pod, and run the tests of all resolvers
 	@hack/with-localkube.sh hack/test-cluster.sh resolvers

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the given suites (integration, beside, beside/node, e2e, fault, resolvers) on the cluster of the current kubeconfig, in this
-# order. It runs all of them even if one fails. For e2e, fault and resolvers it deploys Sluice first, with the right to read logs.
+# Runs the given suites (integration, beside, beside/node, e2e, fault, nodes, resolvers) on the cluster of the current kubeconfig, in this
+# order. It runs all of them even if one fails. For e2e, fault, nodes and resolvers it deploys Sluice first, with the right to read logs.
 # The suites beside and beside/node give the cluster Tekton's kinds, so they cannot share it with another suite.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
@@ -44,7 +44,7 @@ for suite in "$@"; do
 		images "$(mktemp)"
 		;;
 	integration) ;;
-	resolvers)
+	resolvers | nodes)
 		tag=e2e
 		prepare "$suite"
 		;;

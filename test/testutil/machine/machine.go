@@ -28,6 +28,15 @@ const (
 	Resume  = "resume"
 )
 
+// The faults of a whole node, in addition to Stop, Start and Restart, and the actions that repair them.
+const (
+	Partition = "partition"
+	Heal      = "heal"
+	Drain     = "drain"
+	Uncordon  = "uncordon"
+	Delete    = "delete"
+)
+
 // Localkube is a cluster on this machine.
 type Localkube struct {
 	// Directory of the cluster.
@@ -38,10 +47,19 @@ type Localkube struct {
 
 // Inflict applies a fault or a repair to a component of the cluster. Start and Restart return when the component is healthy.
 func (l Localkube) Inflict(ctx context.Context, fault, component string) error {
+	return l.fault(ctx, fault, component)
+}
+
+// InflictNode applies a fault or a repair to a node. Start and Restart return when pods can run on it.
+func (l Localkube) InflictNode(ctx context.Context, fault, node string) error {
+	return l.fault(ctx, fault, "--node", node)
+}
+
+func (l Localkube) fault(ctx context.Context, fault string, args ...string) error {
 	program := cmp.Or(l.Program, "bin/localkube")
-	out, err := exec.CommandContext(ctx, program, "fault", fault, "--dir", l.Directory, component).CombinedOutput()
+	out, err := exec.CommandContext(ctx, program, append([]string{"fault", fault, "--dir", l.Directory}, args...)...).CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("cannot %s component %q: %w: %s", fault, component, err, strings.TrimSpace(string(out)))
+		return fmt.Errorf("cannot %s %q: %w: %s", fault, strings.Join(args, " "), err, strings.TrimSpace(string(out)))
 	}
 	return nil
 }
