@@ -3,6 +3,9 @@
 # which does nothing, and installs Sluice beside it. Then, for example:
 #
 #   make conformance SUITE=examples BESIDE=1 STRICT=1 MODE=sidecar-logs
+#   SLUICE_BESIDE=1 go test -count=1 -tags=e2e -run=TestCustomTasks ./test/suites/e2e
+#
+# STEP_IMAGES=busybox builds no other image for steps.
 #
 # It is for a localkube cluster. An installation of Sluice as the only controller must be removed first: make undeploy.
 set -euo pipefail
@@ -14,7 +17,7 @@ pods=$(localkube_registry --pods) || die "the current cluster is not a localkube
 	"hack/with-localkube.sh bash -c 'hack/beside.sh && …'"
 export KO_DOCKER_REPO=${KO_DOCKER_REPO:-$(localkube_registry)/sluice}
 
-hack/images/standin.sh ${LOCALKUBE_DIR:+--dir "$LOCALKUBE_DIR"} >&2
+hack/images/"${STEP_IMAGES:-standin}".sh ${LOCALKUBE_DIR:+--dir "$LOCALKUBE_DIR"} >&2
 images=$(hack/images.sh)
 go build -o bin/ ./cmd/sluice
 

@@ -21,6 +21,7 @@ import (
 	sluice "github.com/sluice-ci/sluice/internal/cli"
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
+	"github.com/sluice-ci/sluice/internal/results/frame"
 	"github.com/sluice-ci/sluice/test/load/scale/node"
 )
 
@@ -88,14 +89,14 @@ func awaitPipelineRun(t *testing.T, pr *v1.PipelineRun) {
 	})
 }
 
-// play plays the kubelet for the pods of a namespace. Their steps write the result r with this value.
-func play(t *testing.T, namespace, value string) {
+// play plays the kubelet for the pods of a namespace. Their steps write the result r with this value, and more.
+func play(t *testing.T, namespace, value string, more ...frame.Result) {
 	t.Helper()
-	playResult(t, namespace, "r", value)
+	playResult(t, namespace, "r", value, more...)
 }
 
 // playResult is play for a result with any name.
-func playResult(t *testing.T, namespace, result, value string) {
+func playResult(t *testing.T, namespace, result, value string, more ...frame.Result) {
 	t.Helper()
 	c, err := kubernetes.NewForConfig(shared.config)
 	if err != nil {
@@ -103,7 +104,7 @@ func playResult(t *testing.T, namespace, result, value string) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	played := make(chan error, 1)
-	go func() { played <- node.New(c, result, value, 4).Run(ctx, namespace) }()
+	go func() { played <- node.New(c, result, value, 4, more...).Run(ctx, namespace) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-played; err != nil {

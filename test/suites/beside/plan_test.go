@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
@@ -88,26 +89,29 @@ func crd(t *testing.T) *unstructured.Unstructured {
 // leaves status.storedVersions, too.
 func setVersions(t *testing.T, versions ...string) {
 	t.Helper()
-	o := crd(t)
-	stored, _, _ := unstructured.NestedStringSlice(o.Object, "status", "storedVersions")
-	kept := slices.DeleteFunc(stored, func(version string) bool { return !slices.Contains(versions, version) })
-	if err := unstructured.SetNestedStringSlice(o.Object, kept, "status", "storedVersions"); err != nil {
-		t.Fatal(err)
-	}
-	if err := shared.client.Status().Update(context.Background(), o); err != nil {
-		t.Fatal(err)
-	}
-	have, _, _ := unstructured.NestedSlice(o.Object, "spec", "versions")
-	var list []any
-	for i, name := range versions {
-		version := (&unstructured.Unstructured{Object: have[0].(map[string]any)}).DeepCopy().Object
-		version["name"], version["served"], version["storage"] = name, true, i == len(versions)-1
-		list = append(list, version)
-	}
-	if err := unstructured.SetNestedSlice(o.Object, list, "spec", "versions"); err != nil {
-		t.Fatal(err)
-	}
-	if err := shared.client.Update(context.Background(), o); err != nil {
+	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error { // the API server writes the conditions of a changed CRD
+		o := crd(t)
+		stored, _, _ := unstructured.NestedStringSlice(o.Object, "status", "storedVersions")
+		kept := slices.DeleteFunc(stored, func(version string) bool { return !slices.Contains(versions, version) })
+		if err := unstructured.SetNestedStringSlice(o.Object, kept, "status", "storedVersions"); err != nil {
+			return err
+		}
+		if err := shared.client.Status().Update(context.Background(), o); err != nil {
+			return err
+		}
+		have, _, _ := unstructured.NestedSlice(o.Object, "spec", "versions")
+		var list []any
+		for i, name := range versions {
+			version := (&unstructured.Unstructured{Object: have[0].(map[string]any)}).DeepCopy().Object
+			version["name"], version["served"], version["storage"] = name, true, i == len(versions)-1
+			list = append(list, version)
+		}
+		if err := unstructured.SetNestedSlice(o.Object, list, "spec", "versions"); err != nil {
+			return err
+		}
+		return shared.client.Update(context.Background(), o)
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 }

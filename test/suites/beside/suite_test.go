@@ -29,6 +29,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/test/testutil/standin"
 	"github.com/sluice-ci/sluice/test/testutil/tektoncrds"
 )
@@ -141,7 +142,7 @@ func connect() error {
 	}
 	config.QPS, config.Burst = 200, 400
 	config.WarningHandler = rest.NoWarnings{}
-	if err := v1.AddToScheme(scheme.Scheme); err != nil {
+	if err := errors.Join(v1.AddToScheme(scheme.Scheme), v1beta1.AddToScheme(scheme.Scheme)); err != nil {
 		return fmt.Errorf("cannot build scheme: %w", err)
 	}
 	c, err := client.New(config, client.Options{Scheme: scheme.Scheme})
@@ -311,7 +312,8 @@ func newNamespace(t *testing.T, labeled bool) string {
 		unlabel := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"labels":{"`+v1.LabelEngine+`":null}}}`))
 		err := errors.Join(shared.client.Patch(ctx, n, unlabel),
 			shared.client.DeleteAllOf(ctx, &v1.PipelineRun{}, in), shared.client.DeleteAllOf(ctx, &v1.TaskRun{}, in),
-			shared.client.DeleteAllOf(ctx, &corev1.Pod{}, in), client.IgnoreNotFound(shared.client.Delete(ctx, n)))
+			shared.client.DeleteAllOf(ctx, &v1beta1.CustomRun{}, in), shared.client.DeleteAllOf(ctx, &corev1.Pod{}, in),
+			client.IgnoreNotFound(shared.client.Delete(ctx, n)))
 		if err != nil && !apierrors.IsConflict(err) {
 			t.Errorf("cannot delete namespace %q with its objects: %v", n.Name, err)
 		}

@@ -3,11 +3,13 @@
 package e2e
 
 import (
+	"context"
 	"os"
 	"strings"
 	"testing"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/testutil/kube"
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
@@ -43,4 +45,24 @@ func TestOlderManifests(t *testing.T) {
 			t.Errorf("want PipelineResources refused by name, got %v: %s", err, out)
 		}
 	}})
+}
+
+// TestClientsReadTheVersion: any user reads the version in the ConfigMap that clients know, and the controller writes it again after
+// another program has changed it.
+func TestClientsReadTheVersion(t *testing.T) {
+	n := suite.NewNamespace(t)
+	read := func(path string) string {
+		return n.MustKubectl(t, "get", "configmap", "pipelines-info", "--namespace", n.Controller, "-o", "jsonpath="+path,
+			"--as=reader", "--as-group=system:authenticated")
+	}
+	version, written := read("{.data.version}"), read(`{.metadata.annotations.sluice\.dev/written-version}`)
+	if version == "" || version != written {
+		t.Errorf("the ConfigMap has the version %q, and the controller wrote %q", version, written)
+	}
+	n.MustKubectl(t, "patch", "configmap", "pipelines-info", "--namespace", n.Controller, "-p", `{"data":{"version":"v0.0.1"}}`)
+	ctx, cancel := context.WithTimeout(t.Context(), promptness)
+	defer cancel()
+	if err := kube.Poll(ctx, func(context.Context) (bool, error) { return read("{.data.version}") == version, nil }); err != nil {
+		t.Errorf("the version is %q, want %q again: %v", read("{.data.version}"), version, err)
+	}
 }

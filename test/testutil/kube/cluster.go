@@ -4,8 +4,10 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -18,23 +20,33 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
 )
 
 const (
-	// Installation is the namespace of the controller and its ConfigMaps.
+	// Installation is the namespace of the controller and its ConfigMaps on a cluster without Tekton.
 	Installation = "tekton-pipelines"
 	// label marks the namespaces that this package created.
 	label = "sluice-test"
+	// besideEnv is the environment variable that is set on a cluster on which Sluice runs beside Tekton.
+	besideEnv = "SLUICE_BESIDE"
 )
 
 // Cluster is a connection to the cluster under test.
 type Cluster struct {
-	// Client reads and writes tekton.dev/v1 and Kubernetes' own kinds, without a cache.
+	// Client reads and writes tekton.dev/v1, CustomRuns, and Kubernetes' own kinds, without a cache.
 	Client client.WithWatch
 	// Kube is for requests that Client does not support, such as logs.
 	Kube kubernetes.Interface
 	// Config is the configuration of both clients.
 	Config *rest.Config
+	// Controller is the namespace of the controller.
+	Controller string
+
+	// settings is the ConfigMap with the feature flags, in the namespace of the controller.
+	settings string
+	// labels are those of the namespaces whose runs are the controller's.
+	labels map[string]string
 }
 
 // Connect connects to the cluster of the current kubeconfig, as kubectl does.
@@ -46,7 +58,7 @@ func Connect() (*Cluster, error) {
 	}
 	config.QPS, config.Burst = 200, 400 // a client-side limit must not slow down polling
 	config.WarningHandler = rest.NoWarnings{}
-	if err := v1.AddToScheme(scheme.Scheme); err != nil {
+	if err := errors.Join(v1.AddToScheme(scheme.Scheme), v1beta1.AddToScheme(scheme.Scheme)); err != nil {
 		return nil, err
 	}
 	withWatch, err := client.NewWithWatch(config, client.Options{Scheme: scheme.Scheme})
@@ -57,18 +69,22 @@ func Connect() (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot make client: %w", err)
 	}
-	return &Cluster{Client: withWatch, Kube: kube, Config: config}, nil
+	c := &Cluster{Client: withWatch, Kube: kube, Config: config, Controller: Installation, settings: FlagsMap}
+	if os.Getenv(besideEnv) != "" {
+		c.Controller, c.settings, c.labels = "sluice-system", "sluice-settings", map[string]string{v1.LabelEngine: v1.EngineSluice}
+	}
+	return c, nil
 }
 
 // Ready waits until the API is served and the controller's Deployment is available.
 func (c *Cluster) Ready(ctx context.Context) error {
-	if err := c.Client.List(ctx, &v1.TaskRunList{}, client.InNamespace(Installation)); err != nil {
+	if err := c.Client.List(ctx, &v1.TaskRunList{}, client.InNamespace(c.Controller)); err != nil {
 		return fmt.Errorf("cannot list TaskRuns; is Sluice deployed? %w", err)
 	}
 	var deployments appsv1.DeploymentList
 	return Poll(ctx, func(ctx context.Context) (bool, error) {
-		if err := c.Client.List(ctx, &deployments, client.InNamespace(Installation)); err != nil {
-			return false, fmt.Errorf("cannot list Deployments in %q: %w", Installation, err)
+		if err := c.Client.List(ctx, &deployments, client.InNamespace(c.Controller)); err != nil {
+			return false, fmt.Errorf("cannot list Deployments in %q: %w", c.Controller, err)
 		}
 		for i := range deployments.Items {
 			if !available(&deployments.Items[i]) {
@@ -91,6 +107,7 @@ func available(d *appsv1.Deployment) bool {
 // MakeNamespace creates a namespace in which pods can be created, with the given labels, and returns its name.
 func (c *Cluster) MakeNamespace(ctx context.Context, labels map[string]string) (string, error) {
 	made := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-", Labels: map[string]string{label: ""}}}
+	maps.Copy(made.Labels, c.labels)
 	maps.Copy(made.Labels, labels)
 	if err := c.Client.Create(ctx, made); err != nil {
 		return "", fmt.Errorf("cannot create namespace: %w", err)

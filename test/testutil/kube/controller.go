@@ -22,7 +22,7 @@ const ControllerName = "sluice-controller"
 // Controllers lists the controller's pods that have not ended.
 func (c *Cluster) Controllers(ctx context.Context) ([]corev1.Pod, error) {
 	var pods corev1.PodList
-	err := c.Client.List(ctx, &pods, client.InNamespace(Installation), client.MatchingLabels{"app.kubernetes.io/name": ControllerName})
+	err := c.Client.List(ctx, &pods, client.InNamespace(c.Controller), client.MatchingLabels{"app.kubernetes.io/name": ControllerName})
 	return slices.DeleteFunc(pods.Items, func(p corev1.Pod) bool {
 		return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
 	}), err
@@ -31,7 +31,7 @@ func (c *Cluster) Controllers(ctx context.Context) ([]corev1.Pod, error) {
 // LeaderIdentity returns the holder of the controllers' lease: a pod's name, an underscore, and an identifier of the process.
 // It is empty while the lease has no holder.
 func (c *Cluster) LeaderIdentity(ctx context.Context) (string, error) {
-	lease, err := c.Kube.CoordinationV1().Leases(Installation).Get(ctx, ControllerName, metav1.GetOptions{})
+	lease, err := c.Kube.CoordinationV1().Leases(c.Controller).Get(ctx, ControllerName, metav1.GetOptions{})
 	if err != nil || lease.Spec.HolderIdentity == nil {
 		return "", err
 	}
@@ -45,7 +45,7 @@ func (c *Cluster) Leader(ctx context.Context) (*corev1.Pod, string, error) {
 		return nil, "", fmt.Errorf("cannot read lease %q: %w", ControllerName, err)
 	}
 	name, _, _ := strings.Cut(identity, "_")
-	pod, err := c.Kube.CoreV1().Pods(Installation).Get(ctx, name, metav1.GetOptions{})
+	pod, err := c.Kube.CoreV1().Pods(c.Controller).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return nil, "", fmt.Errorf("cannot read the leading pod %q: %w", name, err)
 	}
@@ -96,7 +96,7 @@ func (c *Cluster) ScaleController(ctx context.Context, replicas int32) error {
 // UpdateController changes the controller's Deployment, and waits until the controller is ready.
 func (c *Cluster) UpdateController(ctx context.Context, edit func(*appsv1.Deployment)) error {
 	d := &appsv1.Deployment{}
-	key := client.ObjectKey{Namespace: Installation, Name: ControllerName}
+	key := client.ObjectKey{Namespace: c.Controller, Name: ControllerName}
 	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
 		if err := c.Client.Get(ctx, key, d); err != nil {
 			return err
@@ -121,13 +121,13 @@ func (c *Cluster) ControllerSettled(ctx context.Context) error {
 		return fmt.Errorf("cannot wait until Deployment %q is ready: %w", ControllerName, err)
 	}
 	run := &v1.TaskRun{Spec: v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Steps: []v1.Step{Script("none", "true")}}}}
-	run.Namespace, run.GenerateName = Installation, "never-"
+	run.Namespace, run.GenerateName = c.Controller, "never-"
 	return Create(ctx, c.Client, run, client.DryRunAll)
 }
 
 func (c *Cluster) controllerSettled(ctx context.Context) (bool, error) {
 	d := &appsv1.Deployment{}
-	if err := c.Client.Get(ctx, client.ObjectKey{Namespace: Installation, Name: ControllerName}, d); err != nil {
+	if err := c.Client.Get(ctx, client.ObjectKey{Namespace: c.Controller, Name: ControllerName}, d); err != nil {
 		return false, err
 	}
 	s := d.Status

@@ -24,9 +24,9 @@ const (
 
 // ReadFlags reads the ConfigMap of the feature flags.
 func (c *Cluster) ReadFlags(ctx context.Context) (*corev1.ConfigMap, error) {
-	flags, err := c.Kube.CoreV1().ConfigMaps(Installation).Get(ctx, FlagsMap, metav1.GetOptions{})
+	flags, err := c.Kube.CoreV1().ConfigMaps(c.Controller).Get(ctx, c.settings, metav1.GetOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("cannot read ConfigMap %q: %w", FlagsMap, err)
+		return nil, fmt.Errorf("cannot read ConfigMap %q: %w", c.settings, err)
 	}
 	return flags, nil
 }
@@ -37,7 +37,7 @@ func (c *Cluster) PatchFlags(ctx context.Context, data map[string]any) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.Kube.CoreV1().ConfigMaps(Installation).Patch(ctx, FlagsMap, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+	_, err = c.Kube.CoreV1().ConfigMaps(c.Controller).Patch(ctx, c.settings, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
 	return err
 }
 
@@ -55,7 +55,7 @@ func (c *Cluster) RestoreFlags(ctx context.Context, before map[string]string) er
 		data[key] = value
 	}
 	if err := c.PatchFlags(ctx, data); err != nil {
-		return fmt.Errorf("cannot restore ConfigMap %q: %w", FlagsMap, err)
+		return fmt.Errorf("cannot restore ConfigMap %q: %w", c.settings, err)
 	}
 	return nil
 }

@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
 const (
@@ -92,13 +91,13 @@ func (n *Namespace) dumpPods(ctx context.Context, t *testing.T, selector string)
 
 func (n *Namespace) dumpController(ctx context.Context, t *testing.T) {
 	t.Helper()
-	pods, err := n.Kube.CoreV1().Pods(kube.Installation).List(ctx, metav1.ListOptions{})
+	pods, err := n.Kube.CoreV1().Pods(n.Controller).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		t.Logf("controller: %v", err)
 		return
 	}
 	for _, pod := range pods.Items {
-		t.Logf("---- log of %s\n%s", pod.Name, Shorten(n.Log(ctx, kube.Installation, pod.Name, "")))
+		t.Logf("---- log of %s\n%s", pod.Name, Shorten(n.Log(ctx, n.Controller, pod.Name, "")))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/testutil/customtask"
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
@@ -134,6 +135,20 @@ func (n *Namespace) FinishPipeline(t *testing.T, run *v1.PipelineRun) {
 	if err := kube.Await(ctx, n.Client, run, &v1.PipelineRunList{}, done); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// ServeCustomTasks runs the controller of custom tasks in the namespace until the test ends. Several can run at the same time.
+func (n *Namespace) ServeCustomTasks(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- customtask.Serve(ctx, n.Client, n.Name) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("the controller of custom tasks: %v", err)
+		}
+	})
 }
 
 // Child returns the TaskRun of a pipeline's task. It finds it as clients do, by the reference in the status.
