@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	resolutionv1beta1 "github.com/sluice-ci/sluice/api/resolution/v1beta1"
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/migration"
@@ -31,7 +32,10 @@ const (
 
 // crds are the CRDs with objects that may be stored in an earlier version, the definitions first.
 func crds() []string {
-	return []string{"tasks.tekton.dev", "pipelines.tekton.dev", "stepactions.tekton.dev", "taskruns.tekton.dev", "pipelineruns.tekton.dev"}
+	return []string{
+		"tasks.tekton.dev", "pipelines.tekton.dev", "stepactions.tekton.dev", "taskruns.tekton.dev", "pipelineruns.tekton.dev",
+		resolutionv1beta1.CRDName,
+	}
 }
 
 // NewCommand returns the command `sluice migrate`.
@@ -63,9 +67,9 @@ func newStorage(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "storage",
 		Short: "Rewrite objects that are stored as v1beta1 or v1alpha1",
-		Long: `Rewrites the Tasks, TaskRuns, Pipelines, PipelineRuns and StepActions of all namespaces, so that each is stored in the current
-version, and then removes earlier versions from status.storedVersions of the CRDs. Objects keep their meaning: the API server converts
-them, and no client sees a change.
+		Long: `Rewrites the Tasks, TaskRuns, Pipelines, PipelineRuns, StepActions and ResolutionRequests of all namespaces, so that each is
+stored in the current version, and then removes earlier versions from status.storedVersions of the CRDs. Objects keep their meaning:
+the API server converts them, and no client sees a change.
 
 The command can be interrupted and run again at any time. It rewrites an object once: a second time costs a request and writes nothing.
 If an object cannot be rewritten, the command names it, continues with the others, and leaves status.storedVersions as it is.`,

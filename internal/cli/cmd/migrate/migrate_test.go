@@ -21,6 +21,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 	"github.com/sluice-ci/sluice/internal/scheme"
+	"github.com/sluice-ci/sluice/test/testutil/tektoncrds"
 )
 
 // tasks is the CRD of Tasks on a cluster that stored v1beta1 before.
@@ -162,5 +163,23 @@ func TestNoRight(t *testing.T) {
 	err := c.ExecuteContext(t.Context())
 	if err == nil || !strings.Contains(err.Error(), `cannot read CRD "tasks.tekton.dev"`) || clierror.CodeOf(err) != clierror.Unusable {
 		t.Errorf("want the reason, got %v", err)
+	}
+}
+
+// TestMigratesEveryKind: each kind that Tekton has stored in more than one version is migrated. A CRD of Sluice without a version that is
+// among the stored ones would be refused.
+func TestMigratesEveryKind(t *testing.T) {
+	all, err := tektoncrds.AllVersions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, crd := range all {
+		versions, _, err := unstructured.NestedSlice(crd.Object, "spec", "versions")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(versions) > 1 && !slices.Contains(crds(), crd.GetName()) {
+			t.Errorf("%s has %d versions and is not migrated", crd.GetName(), len(versions))
+		}
 	}
 }

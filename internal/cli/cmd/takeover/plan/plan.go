@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	resolutionv1beta1 "github.com/sluice-ci/sluice/api/resolution/v1beta1"
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/install/bundle"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/install/conflict"
@@ -72,8 +73,11 @@ func outdated(k Kind) []string {
 	return slices.DeleteFunc(slices.Clone(k.Stored), func(version string) bool { return current == "" || version == current })
 }
 
-// currentVersion returns the version in which Sluice stores a kind of tekton.dev that has several; empty for other kinds.
+// currentVersion returns the version in which Sluice stores a kind that has several; empty for other kinds.
 func currentVersion(crd string) string {
+	if crd == resolutionv1beta1.CRDName {
+		return resolutionv1beta1.GroupVersion.Version
+	}
 	for _, kind := range []string{v1.KindTask, v1.KindTaskRun, v1.KindPipeline, v1.KindPipelineRun, "StepAction"} {
 		if strings.ToLower(kind)+"s."+v1.GroupName == crd {
 			versions := convert.Versions(kind)

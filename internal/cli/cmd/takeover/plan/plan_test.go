@@ -99,7 +99,7 @@ func earlierCluster() []client.Object {
 		crd("tekton.dev", "clustertasks", "ClusterTask", []any{"v1beta1"}, "v1beta1"),
 		crd("tekton.dev", "customruns", "CustomRun", []any{"v1beta1"}, "v1beta1"),
 		crd("tekton.dev", "verificationpolicies", "VerificationPolicy", []any{"v1alpha1"}, "v1alpha1"),
-		crd("resolution.tekton.dev", "resolutionrequests", "ResolutionRequest", []any{"v1beta1"}, "v1beta1"),
+		crd("resolution.tekton.dev", "resolutionrequests", "ResolutionRequest", []any{"v1alpha1", "v1beta1"}, "v1alpha1", "v1beta1"),
 		crd("example.com", "shops", "Shop", []any{"v1"}, "v1"),
 		object("tekton.dev/v1", "Task", "build", nil),
 		object("tekton.dev/v1beta1", "ClusterTask", "git-clone", nil),
