@@ -44,14 +44,15 @@ test-unit: ## Run the tests that need no cluster
 	@cd tools/promql && go test ./...
 	@cd localkube && go test ./...
 
-test-integration: ## Start an API server, and one with Tekton's kinds, and run the tests that need one
+test-integration: ## Start an API server, and two with Tekton's kinds, and run the tests that need one; FULL=1 with 2,000 stored objects
 	@hack/with-localkube.sh --api-only hack/test-cluster.sh integration
 	@hack/with-localkube.sh --api-only --audit-log hack/test-cluster.sh beside
+	@hack/with-localkube.sh --api-only hack/test-cluster.sh takeover
 
 test-e2e: ## Start a cluster and run the tests that need one
 	@hack/with-localkube.sh hack/test-cluster.sh e2e
 
-test-beside: ## Start a cluster with Tekton's kinds, and run the commands of docs/side-by-side.md there, in about four minutes
+test-beside: ## Start a cluster with Tekton's kinds, and run the commands of docs/side-by-side.md and children of all kinds there
 	@hack/with-localkube.sh hack/test-cluster.sh beside/node
 
 test-fault: ## Start a cluster and run the tests that break it while runs are in progress

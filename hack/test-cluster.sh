@@ -38,7 +38,7 @@ status=0
 for suite in "$@"; do
 	tag=$suite
 	case $suite in
-	beside) tag=integration ;;
+	beside | takeover) tag=integration ;; # takeover needs a cluster without other suites, too
 	beside/node)
 		tag=e2e
 		images "$(mktemp)"
@@ -54,6 +54,11 @@ for suite in "$@"; do
 	go test -count=1 -timeout=40m -tags="$tag" "./test/suites/$suite/..." || status=1
 	if [ "$suite" = integration ]; then # separately, because these tests register webhooks
 		go test -count=1 -timeout=5m -tags=integration ./test/suites/cli || status=1
+	fi
+	if [ "$suite" = beside/node ]; then # those tests leave the cluster without Tekton
+		STEP_IMAGES=busybox hack/beside.sh || status=1
+		SLUICE_BESIDE=1 go test -count=1 -timeout=15m -tags=e2e -run='^Test(CustomTasks|PipelinesInPipelines|Artifacts)$' ./test/suites/e2e ||
+			status=1
 	fi
 	if [ "$suite" = e2e ]; then # separately, because these tests change settings
 		go test -count=1 -short -timeout=10m -tags=e2e ./test/suites/resolvers || status=1 # one run each of git, a bundle and the cluster
