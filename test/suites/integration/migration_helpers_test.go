@@ -6,13 +6,24 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/sluice-ci/sluice/internal/cli/migration"
 )
+
+// sizeOfTest returns how many objects the tests of conversion store, and how often a migration is killed. FULL=1 is for releases.
+func sizeOfTest() (objects, kills int) {
+	if os.Getenv("FULL") != "" {
+		return 2000, 20
+	}
+	return 200, 8
+}
 
 // storeAs makes the API server store new objects of a CRD in a version.
 func storeAs(t *testing.T, name, version string) {
@@ -59,8 +70,8 @@ func buildProgram(t *testing.T, program, source string) {
 	}
 }
 
-// migration returns the command that migrates the objects of the cluster.
-func migration(t *testing.T, program string) *exec.Cmd {
+// migrate returns the command that migrates the objects of the cluster.
+func migrate(t *testing.T, program string) *exec.Cmd {
 	t.Helper()
 	return exec.CommandContext(t.Context(), program, "migrate", "storage", "--rate=10000")
 }
@@ -69,7 +80,7 @@ func migration(t *testing.T, program string) *exec.Cmd {
 // before.
 func killMigration(t *testing.T, program string, pages int) {
 	t.Helper()
-	cmd := migration(t, program)
+	cmd := migrate(t, program)
 	progress, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -96,9 +107,28 @@ func killMigration(t *testing.T, program string, pages int) {
 // completeMigration runs a migration to its end, and returns its output.
 func completeMigration(t *testing.T, program string) string {
 	t.Helper()
-	out, err := migration(t, program).CombinedOutput()
+	out, err := migrate(t, program).CombinedOutput()
 	if err != nil {
 		t.Fatalf("the migration failed: %v\n%s", err, out)
 	}
 	return string(out)
+}
+
+// pagesLeft returns the number of pages of the first kind that a migration has not completed.
+func pagesLeft(t *testing.T, all []*unstructured.Unstructured) int {
+	t.Helper()
+	for _, kind := range []string{"Task", "Pipeline", "TaskRun", "PipelineRun"} { // the order of a migration
+		if len(storedVersions(t, converted()[kind])) == 1 {
+			continue
+		}
+		of := 0
+		for _, o := range all {
+			if o.GetKind() == kind {
+				of++
+			}
+		}
+		return (of + migration.PageSize - 1) / migration.PageSize
+	}
+	t.Fatal("the migration is complete")
+	return 0
 }

@@ -37,6 +37,8 @@ const (
 	installation = "tekton-pipelines"
 	// patience bounds the time until the API server uses a new kind, policy or role.
 	patience = time.Minute
+	// period is the time between two checks of a condition.
+	period = 50 * time.Millisecond
 )
 
 // server is the API server that all tests share.
@@ -166,7 +168,7 @@ func newNamespace(t *testing.T) string {
 func eventually(t *testing.T, check func(context.Context) error) {
 	t.Helper()
 	last := errors.New("never checked")
-	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(t.Context(), period, patience, true, func(ctx context.Context) (bool, error) {
 		last = check(ctx)
 		return last == nil, nil
 	})
