@@ -2,6 +2,7 @@ package pipelinerun
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -10,11 +11,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/yaml"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
 )
 
 // recordAs is the version with which runs are recorded; they are never recorded again.
@@ -25,6 +28,11 @@ type earlier struct {
 	// PipelineRun and its TaskRuns as they stood when that controller was stopped.
 	PipelineRun *v1.PipelineRun `json:"pipelineRun"`
 	TaskRuns    []v1.TaskRun    `json:"taskRuns"`
+	// CustomRuns and PipelineRuns are its other children.
+	CustomRuns   []v1beta1.CustomRun `json:"customRuns,omitempty"`
+	PipelineRuns []v1.PipelineRun    `json:"pipelineRuns,omitempty"`
+	// Children are the names of all children in the end; without them those of chain.
+	Children []string `json:"children,omitempty"`
 	// Results are those that the run has in the end.
 	Results []v1.PipelineRunResult `json:"results"`
 	// Failure is how the run ends if it does not succeed.
@@ -44,6 +52,7 @@ func links() ([]string, []v1.TaskRunResult) {
 		{Name: "list", Type: v1.TypeArray, Value: v1.ArrayValue("a", "b")},
 		{Name: "map", Type: v1.TypeObject, Value: v1.ObjectValue(map[string]string{"k": "v"})},
 		{Name: "count", Type: v1.TypeString, Value: v1.StringValue("2")},
+		{Name: "r", Type: v1.TypeString, Value: v1.StringValue("of a child")},
 	}
 }
 
@@ -79,12 +88,18 @@ func (e *earlier) replay(t *testing.T) {
 	for i := range e.TaskRuns {
 		objects = append(objects, &e.TaskRuns[i])
 	}
+	for i := range e.CustomRuns {
+		objects = append(objects, &e.CustomRuns[i])
+	}
+	for i := range e.PipelineRuns {
+		objects = append(objects, &e.PipelineRuns[i])
+	}
 	c := newCluster(t, interceptor.Funcs{}, objects...)
-	pr := c.settle(t, e.PipelineRun)
+	pr := c.settleAll(t, e.PipelineRun)
 	_, results := links()
 	for running := c.running(t); len(running) > 0; running = c.running(t) {
-		c.endOf(t, running[0], v1.Succeeded("done"), results...)
-		pr = c.settle(t, pr)
+		c.endRun(t, running[0], v1.Succeeded("done"), results...)
+		pr = c.settleAll(t, pr)
 	}
 	if e.Failure != nil {
 		wantCondition(t, pr, "False", e.Failure.Reason)
@@ -97,30 +112,58 @@ func (e *earlier) replay(t *testing.T) {
 	if diff := cmp.Diff(e.Results, pr.Status.Results); diff != "" {
 		t.Errorf("results: -want +got:\n%s", diff)
 	}
-	children := c.children(t)
-	slices.Sort(children)
-	if diff := cmp.Diff([]string{"run-last", "run-make", "run-use"}, children); diff != "" {
-		t.Errorf("TaskRuns: -want +got:\n%s", diff)
+	want := e.Children
+	if want == nil {
+		want = []string{"run-last", "run-make", "run-use"}
+	}
+	if diff := cmp.Diff(want, c.allChildren(t)); diff != "" {
+		t.Errorf("children: -want +got:\n%s", diff)
 	}
 }
 
-// running returns the TaskRuns that have not ended.
-func (c *cluster) running(t *testing.T) []*v1.TaskRun {
+// running returns the TaskRuns and CustomRuns that have not ended.
+func (c *cluster) running(t *testing.T) []Run {
 	t.Helper()
-	list := &v1.TaskRunList{}
-	if err := c.List(t.Context(), list); err != nil {
+	taskRuns, customRuns := &v1.TaskRunList{}, &v1beta1.CustomRunList{}
+	if err := errors.Join(c.List(t.Context(), taskRuns), c.List(t.Context(), customRuns)); err != nil {
 		t.Fatal(err)
 	}
-	var running []*v1.TaskRun
-	for i := range list.Items {
-		if !list.Items[i].Status.Done() {
-			running = append(running, &list.Items[i])
+	var running []Run
+	for i := range taskRuns.Items {
+		if !taskRuns.Items[i].Status.Done() {
+			running = append(running, taskRun{&taskRuns.Items[i]})
+		}
+	}
+	for i := range customRuns.Items {
+		if !customRuns.Items[i].Status.Done() {
+			running = append(running, customRun{&customRuns.Items[i]})
 		}
 	}
 	return running
 }
 
-// recordAll records a run when each of its tasks runs, and one with a task that was refused while another one runs.
+// allChildren returns the names of all objects that a PipelineRun has created.
+func (c *cluster) allChildren(t *testing.T) []string {
+	t.Helper()
+	customRuns, pipelineRuns := &v1beta1.CustomRunList{}, &v1.PipelineRunList{}
+	if err := errors.Join(c.List(t.Context(), customRuns), c.List(t.Context(), pipelineRuns)); err != nil {
+		t.Fatal(err)
+	}
+	names := c.children(t)
+	for i := range customRuns.Items {
+		names = append(names, customRuns.Items[i].Name)
+	}
+	for i := range pipelineRuns.Items {
+		if metav1.GetControllerOf(&pipelineRuns.Items[i]) != nil {
+			names = append(names, pipelineRuns.Items[i].Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// recordAll records a run when each of its tasks runs, one with a task that was refused while another one runs, and one with children of
+// all kinds, before and after its status has them.
 func recordAll(t *testing.T, dir string) {
 	t.Helper()
 	if _, err := os.Stat(dir); err == nil {
@@ -145,6 +188,7 @@ func recordAll(t *testing.T, dir string) {
 			{Name: "count", Value: results[3].Value}, {Name: "list", Value: results[1].Value},
 		}})
 	}
+	recordKinds(t, dir)
 	pr := run(plain("refused"), plain("other"))
 	c := newCluster(t, interceptor.Funcs{
 		Create: func(ctx context.Context, under client.WithWatch, o client.Object, opts ...client.CreateOption) error {
@@ -161,7 +205,29 @@ func recordAll(t *testing.T, dir string) {
 	}})
 }
 
-// record writes a run and its TaskRuns.
+// recordKinds records a run with children of all kinds.
+func recordKinds(t *testing.T, dir string) {
+	t.Helper()
+	for _, name := range []string{"kinds-unrecorded", "kinds-run"} {
+		pr := run(producing("make", "r"), custom("wait"), nested(t, "inner", inner(producing("leaf", "r"))),
+			plain("last", "make", "wait", "inner"))
+		pr.Spec.PipelineSpec.Results = []v1.PipelineResult{
+			{Name: "all", Value: v1.StringValue("$(tasks.make.results.r), $(tasks.wait.results.r), $(tasks.inner.results.r)")},
+		}
+		c := newCluster(t, interceptor.Funcs{}, pr)
+		pr = c.settleAll(t, pr)
+		if name == "kinds-unrecorded" {
+			pr.Status.ChildReferences = nil
+		}
+		record(t, c, filepath.Join(dir, name+".yaml"), earlier{
+			PipelineRun: pr,
+			Results:     []v1.PipelineRunResult{{Name: "all", Value: v1.StringValue("of a child, of a child, of a child")}},
+			Children:    []string{"run-inner", "run-inner-leaf", "run-last", "run-make", "run-wait"},
+		})
+	}
+}
+
+// record writes a run and its children.
 func record(t *testing.T, c *cluster, file string, e earlier) {
 	t.Helper()
 	list := &v1.TaskRunList{}
@@ -169,6 +235,12 @@ func record(t *testing.T, c *cluster, file string, e earlier) {
 		t.Fatal(err)
 	}
 	e.TaskRuns = list.Items
+	customRuns, pipelineRuns := &v1beta1.CustomRunList{}, &v1.PipelineRunList{}
+	if err := errors.Join(c.List(t.Context(), customRuns), c.List(t.Context(), pipelineRuns)); err != nil {
+		t.Fatal(err)
+	}
+	e.CustomRuns = customRuns.Items
+	e.PipelineRuns = slices.DeleteFunc(pipelineRuns.Items, func(pr v1.PipelineRun) bool { return pr.Name == e.PipelineRun.Name })
 	data, err := yaml.Marshal(e)
 	if err != nil {
 		t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/results"
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
@@ -34,6 +35,8 @@ type earlier struct {
 	Log string `json:"log,omitempty"`
 	// Results that have to be there in the end.
 	Results []v1.TaskRunResult `json:"results"`
+	// Artifacts that have to be there in the end.
+	Artifacts *v1.Artifacts `json:"artifacts,omitempty"`
 }
 
 // TestEarlierVersions: who upgrades the controller while runs are under way gets their results. Each run was recorded with
@@ -96,10 +99,13 @@ func (e *earlier) replay(t *testing.T) {
 	if diff := cmp.Diff(e.Results, tr.Status.Results); diff != "" {
 		t.Errorf("results: -want +got:\n%s", diff)
 	}
+	if diff := cmp.Diff(e.Artifacts, tr.Status.Artifacts); diff != "" {
+		t.Errorf("artifacts: -want +got:\n%s", diff)
+	}
 }
 
 // recordAll records a run of each method at three moments: its pod was made and nothing is known of it, it runs, and it has
-// ended while no controller was there.
+// ended while no controller was there. It also records one of each method that has artifacts and runs.
 func recordAll(t *testing.T, dir string) {
 	t.Helper()
 	if _, err := os.Stat(dir); err == nil {
@@ -109,7 +115,7 @@ func recordAll(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	for _, from := range []config.ResultsFrom{config.TerminationMessage, config.SidecarLogs} {
-		for _, moment := range []string{"created", "running", "ended"} {
+		for _, moment := range []string{"created", "running", "ended", withDocuments} {
 			data, err := yaml.Marshal(recorded(t, from, moment))
 			if err != nil {
 				t.Fatal(err)
@@ -121,17 +127,33 @@ func recordAll(t *testing.T, dir string) {
 	}
 }
 
+// withDocuments is the moment of a run that has artifacts and runs.
+const withDocuments = "artifacts"
+
 func recorded(t *testing.T, from config.ResultsFrom, moment string) *earlier {
 	t.Helper()
-	w := newWorld(t, []client.Object{taskRun()}, interceptor.Funcs{})
+	run, documents := taskRun(), []frame.Result(nil)
+	if moment == withDocuments {
+		run.Spec.TaskSpec.Steps[0].Script, run.Spec.TaskSpec.Steps[1].Script = "$(step.artifacts.path)", "$(artifacts.path)"
+		documents = []frame.Result{
+			{Name: "step-one.artifacts", Type: results.TypeArtifacts, Value: []byte(`{"inputs":[{"name":"source","values":[{"uri":"git"}]}]}`)},
+			{Name: "task.artifacts", Type: results.TypeArtifacts, Value: []byte(
+				`{"outputs":[{"name":"image","values":[{"uri":"oci","digest":{"sha256":"01"}}],"buildOutput":true}]}`)},
+		}
+	}
+	w := newWorld(t, []client.Object{run}, interceptor.Funcs{})
 	w.store.SetFlags(config.Flags{ResultsFrom: from, MaxResultSize: 4096})
 	e := &earlier{TaskRun: w.pass(t)}
 	digest := frame.Result{Name: "digest", Type: "string", Value: []byte("sha256:00 \"ünï\" <&>\n")}
 	images := frame.Result{Name: "images", Type: "array", Value: []byte(`["a","b"]`)}
-	states := []corev1.ContainerState{terminated(0, record(0, digest)), terminated(0, record(0, images))}
+	ofFirst, ofSecond := []frame.Result{digest}, []frame.Result{images}
+	if documents != nil {
+		ofFirst, ofSecond = append(ofFirst, documents[0]), append(ofSecond, documents[1])
+	}
+	states := []corev1.ContainerState{terminated(0, record(0, ofFirst...)), terminated(0, record(0, ofSecond...))}
 	running := []corev1.ContainerState{running(), running()}
 	if from == config.SidecarLogs {
-		e.Log = streamed(t, nonceOf(t, w.pod(t)), digest, images)
+		e.Log = streamed(t, nonceOf(t, w.pod(t)), append([]frame.Result{digest, images}, documents...)...)
 		states = []corev1.ContainerState{terminated(0, record(0)), terminated(0, record(0)), terminated(0, "")}
 		running = append(running, running[0])
 	}
@@ -146,6 +168,14 @@ func recorded(t *testing.T, from config.ResultsFrom, moment string) *earlier {
 	e.Results = []v1.TaskRunResult{
 		{Name: "digest", Type: v1.TypeString, Value: v1.StringValue(string(digest.Value))},
 		{Name: "images", Type: v1.TypeArray, Value: v1.ArrayValue("a", "b")},
+	}
+	if documents != nil {
+		e.Artifacts = &v1.Artifacts{
+			Inputs: []v1.Artifact{{Name: "source", Values: []v1.ArtifactValue{{URI: "git"}}}},
+			Outputs: []v1.Artifact{{
+				Name: "image", BuildOutput: true, Values: []v1.ArtifactValue{{URI: "oci", Digest: map[string]string{"sha256": "01"}}},
+			}},
+		}
 	}
 	return e
 }

@@ -5,6 +5,7 @@ package integration
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -102,6 +103,27 @@ type relay struct {
 	// too early. Only changes of one object are checked, because every run makes the general requests.
 	throttled map[string]time.Time
 	early     []string
+	// podLogs are the logs of the pods of a namespace, which no kubelet has.
+	podLogs map[string]string
+}
+
+// logs makes all pods of a namespace have this log.
+func (r *relay) logs(namespace, text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.podLogs[namespace] = text
+}
+
+// logOf returns the log for a request.
+func (r *relay) logOf(request *http.Request) (text string, ok bool) {
+	c, _ := callOf(request)
+	if c.what() != "get pods/log" {
+		return "", false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	text, ok = r.podLogs[c.namespace]
+	return text, ok
 }
 
 func newRelay(t *testing.T) *relay {
@@ -114,7 +136,7 @@ func newRelay(t *testing.T) *relay {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &relay{seen: map[string]int{}, throttled: map[string]time.Time{}}
+	r := &relay{seen: map[string]int{}, throttled: map[string]time.Time{}, podLogs: map[string]string{}}
 	r.forward = &httputil.ReverseProxy{
 		Transport: transport, FlushInterval: -1,
 		Rewrite: func(p *httputil.ProxyRequest) {
@@ -143,6 +165,10 @@ func newRelay(t *testing.T) *relay {
 }
 
 func (r *relay) serve(w http.ResponseWriter, request *http.Request) {
+	if text, ok := r.logOf(request); ok {
+		_, _ = io.WriteString(w, text) // an error means that the connection is gone
+		return
+	}
 	switch what := r.judge(request); what {
 	case none:
 		r.forward.ServeHTTP(w, request)
