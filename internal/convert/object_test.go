@@ -43,6 +43,66 @@ func TestConvert(t *testing.T) {
 	}
 }
 
+// TestAnnotations converts objects whose annotations are not what the conversion of this object has written.
+func TestAnnotations(t *testing.T) {
+	cases := map[string]struct {
+		reason   string
+		from     string
+		version  string
+		want     string
+		kind     string
+		original string
+	}{
+		"Older": {
+			reason: "what had no place in v1beta1 stays beside what the object keeps, which comes first",
+			kind:   "Task", original: V1beta1, version: "tekton.dev/v1",
+			from: `{metadata: {annotations: {sluice.dev/v1beta1: ` +
+				`'{"spec":{"sidecars":{"5":{"tty":true}},"steps":{"0":{"stdin":true,"tty":false}}}}'}}, ` +
+				"spec: {steps: [{image: a, tty: true}]}}",
+			want: `{metadata: {annotations: {sluice.dev/v1beta1: ` +
+				`'{"spec":{"sidecars":{"5":{"tty":true}},"steps":{"0":{"stdin":true,"tty":true}}}}'}}, spec: {steps: [{image: a}]}}`,
+		},
+		"NotJSON": {
+			reason: "an annotation that is not JSON stays, and gives the object no field",
+			kind:   "TaskRun", original: "tekton.dev/v1", version: V1beta1,
+			from: `{metadata: {annotations: {tekton.dev/v1beta1Resources: 'inputs: [', sluice.dev/v1beta1: '{'}}, spec: {}}`,
+			want: `{metadata: {annotations: {tekton.dev/v1beta1Resources: 'inputs: [', sluice.dev/v1beta1: '{'}}, spec: {}}`,
+		},
+		"BundleThatWasEdited": {
+			reason: "a reference that is not the converted one any more stays, and so does what was kept",
+			kind:   "TaskRun", original: "tekton.dev/v1", version: V1beta1,
+			from: `{metadata: {annotations: {sluice.dev/v1beta1: '{"spec":{"taskRef":{"bundle":{"bundle":"b","name":"n"}}}}'}}, ` +
+				"spec: {taskRef: {name: other}}}",
+			want: `{metadata: {annotations: {sluice.dev/v1beta1: '{"spec":{"taskRef":{"bundle":{"bundle":"b","name":"n"}}}}'}}, ` +
+				"spec: {taskRef: {name: other}}}",
+		},
+		"TimeoutThatWasEdited": {
+			reason: "the same is true for a timeout",
+			kind:   "PipelineRun", original: "tekton.dev/v1", version: V1beta1,
+			from: `{metadata: {annotations: {sluice.dev/v1beta1: '{"spec":{"timeouts":"1h"}}'}}, spec: {timeouts: {pipeline: 2h}}}`,
+			want: `{metadata: {annotations: {sluice.dev/v1beta1: '{"spec":{"timeouts":"1h"}}'}}, spec: {timeouts: {pipeline: 2h}}}`,
+		},
+		"BundleWithAList": {
+			reason: "a reference with a field of another type is not moved",
+			kind:   "TaskRun", original: V1beta1, version: "tekton.dev/v1",
+			from: "{spec: {taskRef: {name: build, bundle: example.com/b, kind: [Task]}}}",
+			want: `{metadata: {annotations: {sluice.dev/v1beta1: '{"spec":{"taskRef":{"bundle":"example.com/b"}}}'}}, ` +
+				"spec: {taskRef: {name: build, kind: [Task]}}}",
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, err := Object(whole(t, tc.original, tc.kind, tc.from), tc.version)
+			if err != nil {
+				t.Fatalf("%s: got %v", tc.reason, err)
+			}
+			if diff := cmp.Diff(string(whole(t, tc.version, tc.kind, tc.want)), string(got)); diff != "" {
+				t.Errorf("%s: -want +got\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
 func conversions() map[string]conversion {
 	return map[string]conversion{
 		"Resources": {
