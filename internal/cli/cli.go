@@ -30,6 +30,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cmd/run"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/sign"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/takeover"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/timeline"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/ui"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/validate"
 	"github.com/sluice-ci/sluice/internal/cli/docgen"
@@ -91,6 +92,7 @@ func addCommands(root *cobra.Command, t *terminal.Terminal, flags *cluster.Flags
 		results.NewCommand(t, flags),
 		logs.NewCommand(t, flags),
 		explain.NewCommand(t, flags),
+		timeline.NewCommand(t, flags),
 		cancel.NewCommand(t, flags),
 		deletecmd.NewCommand(t, flags),
 	)

@@ -24,6 +24,8 @@ type Child struct {
 	Started, Ended *metav1.Time
 	// Results are the sizes of its results in bytes, by name.
 	Results map[string]int
+	// CustomRun is the object; nil for another kind, and for one that is deleted.
+	CustomRun *v1beta1.CustomRun
 	// Within is the PipelineRun with its own children; nil for another kind, and for one that is deleted.
 	Within *Snapshot
 }
@@ -109,6 +111,7 @@ func (o *others) custom(ctx context.Context, child *Child) error {
 	if run == nil {
 		return nil
 	}
+	child.CustomRun = run
 	child.Condition, child.Started, child.Ended = run.Status.Condition(), run.Status.StartTime, run.Status.CompletionTime
 	child.Results = make(map[string]int, len(run.Status.Results))
 	for _, result := range run.Status.Results {

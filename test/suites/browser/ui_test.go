@@ -166,6 +166,8 @@ func follow(t *testing.T, p *page, sizes map[string]size) {
 	p.until("the graph is drawn while the run goes on", `document.querySelectorAll('#graph .node').length === 3`)
 	p.until("the run succeeds", `document.querySelector('#state .succeeded') !== null`)
 	p.until("all tasks have", `document.querySelectorAll('#graph .node.succeeded').length === 3`)
+	p.until("the timeline has the steps, for readers of screens, too",
+		`document.querySelectorAll('#timeline [role=listitem][aria-label*="step "][aria-label*=succeeded]').length === 3`)
 	sizes["graph"] = sizeOf(p, "#graph svg")
 	if got := value[string](p, `document.querySelector('#graph .result').textContent`); got != "digest 10 B" {
 		t.Errorf("want the result on its way from task to task, got %q", got)

@@ -67,7 +67,7 @@ function showRun(address) {
   byId("run").hidden = false;
   byId("log").hidden = byId("logbar").hidden = byId("value").hidden = true;
   byId("artifactbox").hidden = true;
-  for (const id of ["graph", "tasks", "results", "artifacts"]) byId(id).replaceChildren();
+  for (const id of ["graph", "timeline", "tasks", "results", "artifacts"]) byId(id).replaceChildren();
   const name = decodeURIComponent(address.split("/").pop());
   byId("name").textContent = name;
   byId("message").textContent = "";
@@ -84,6 +84,7 @@ function drawRun(run) {
   byId("took").textContent = spoken(run.seconds);
   byId("message").textContent = run.message;
   drawGraph(run.graph);
+  drawTimeline();
   byId("tasks").replaceChildren(...run.tasks.map(drawTask));
   byId("results").replaceChildren(...(run.results || []).map(drawResult));
   byId("noresults").hidden = (run.results || []).length > 0;
@@ -106,6 +107,19 @@ function drawGraph(text) {
   }
   box.replaceChildren(document.adoptNode(image));
 }
+
+// drawTimeline asks for the image of the timeline after a change, and again while the run continues, because its bars grow.
+const drawTimeline = later(async () => {
+  const mine = current;
+  if (!mine || !mine.run || !byId("timebox").open) return;
+  const answer = await fetch(mine.api + "/timeline.svg?inline");
+  const text = await answer.text();
+  if (mine !== current || !answer.ok) return;
+  const image = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
+  byId("timeline").replaceChildren(document.adoptNode(image));
+  clearTimeout(mine.timer);
+  if (mine.run.state === "running" || mine.run.state === "waiting") mine.timer = setTimeout(drawTimeline, 5000);
+});
 
 function drawTask(task) {
   const opens = (step, text) => element("button", {
@@ -247,6 +261,7 @@ byId("logsearch").addEventListener("input", later(() => {
 byId("valuesearch").addEventListener("input", later(() => { if (value) drawValue(); }));
 byId("valuesearch").addEventListener("keydown", (event) => { if (event.key === "Enter") nextMatch(); });
 byId("next").addEventListener("click", nextMatch);
+byId("timebox").addEventListener("toggle", () => drawTimeline());
 byId("fold").addEventListener("click", () => {
   value.fold = byId("folded").hidden;
   byId("valuesearch").value = "";

@@ -17,6 +17,7 @@ import (
 
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/graph/draw"
+	bars "github.com/sluice-ci/sluice/internal/cli/cmd/timeline/draw"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/ui/page"
 )
 
@@ -48,12 +49,13 @@ func New(o Options) http.Handler {
 	s.mux.HandleFunc("GET /{$}", s.page("index.html", "text/html; charset=utf-8", ""))
 	s.mux.HandleFunc("GET /app.js", s.page("app.js", "text/javascript; charset=utf-8", ""))
 	s.mux.HandleFunc("GET /view.js", s.page("view.js", "text/javascript; charset=utf-8", ""))
-	s.mux.HandleFunc("GET /app.css", s.page("app.css", "text/css; charset=utf-8", draw.Style()))
+	s.mux.HandleFunc("GET /app.css", s.page("app.css", "text/css; charset=utf-8", draw.Style()+bars.Style()))
 	s.mux.HandleFunc("GET /api/v1/runs/events", s.listEvents)
 	s.mux.HandleFunc("GET /api/v1/runs/{namespace}/{kind}/{name}", s.run)
 	s.mux.HandleFunc("GET /api/v1/runs/{namespace}/{kind}/{name}/events", s.runEvents)
 	s.mux.HandleFunc("GET /api/v1/runs/{namespace}/{kind}/{name}/result", s.result)
 	s.mux.HandleFunc("GET /api/v1/runs/{namespace}/{kind}/{name}/graph.svg", s.graph)
+	s.mux.HandleFunc("GET /api/v1/runs/{namespace}/{kind}/{name}/timeline.svg", s.timeline)
 	s.mux.HandleFunc("GET /api/v1/runs/{namespace}/{kind}/{name}/logs", s.logs)
 	return s
 }
