@@ -1,5 +1,5 @@
-// Package otlp sends telemetry to a collector by OTLP, the protocol of OpenTelemetry: protobuf over HTTP. It is much smaller than the
-// exporters of OpenTelemetry's SDK, which link gRPC and a gateway.
+// Package otlp sends telemetry to a collector by OTLP, the protocol of OpenTelemetry: protobuf over HTTP. It needs only the messages of
+// the protocol, not an SDK.
 package otlp
 
 import (
