@@ -1,3 +1,7 @@
+//go:build linux
+
+// This file reads results, as only code in pods does. All else of this package compiles for every platform of the command line.
+
 package stepresult
 
 import (

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/sluice-ci/sluice/internal/inpod/stepresult"
 )
 
 // Operations of an Expression. Texts, lists, numbers and constants are values; the other ones have arguments.
@@ -58,7 +56,7 @@ var errForm = errors.New("cannot evaluate the expression: it does not have the f
 
 // holds reports whether the expression is true, with its tokens replaced by results of earlier steps. All tokens are replaced
 // first, also those in a part that does not count, so that a missing result is always an error.
-func (x Expression) holds(e *stepresult.Expander) (bool, error) {
+func (x Expression) holds(e Expander) (bool, error) {
 	expanded, err := x.expanded(e, 0)
 	if err != nil {
 		return false, err
@@ -74,7 +72,7 @@ func (x Expression) holds(e *stepresult.Expander) (bool, error) {
 	return truth, nil
 }
 
-func (x Expression) expanded(e *stepresult.Expander, depth int) (Expression, error) {
+func (x Expression) expanded(e Expander, depth int) (Expression, error) {
 	if depth > MaxDepth {
 		return Expression{}, errForm
 	}

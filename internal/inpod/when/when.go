@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-
-	"github.com/sluice-ci/sluice/internal/inpod/stepresult"
 )
 
 // The operators of a Condition.
@@ -27,6 +25,14 @@ type Condition struct {
 	Values []string `json:"values"`
 	// Expression replaces the other fields; nil for a condition that has them.
 	Expression *Expression `json:"expression,omitempty"`
+}
+
+// Expander replaces tokens by results of earlier steps. The error names the result that cannot be used.
+type Expander interface {
+	// Text returns a text with its tokens replaced.
+	Text(text string) (string, error)
+	// List does that for each text. One that is only the token of a whole array becomes the elements of the array.
+	List(list []string) ([]string, error)
 }
 
 // Parse parses a Condition in JSON.
@@ -48,7 +54,7 @@ func Parse(text string) (Condition, error) {
 }
 
 // Holds reports whether the expression is true, with its tokens replaced by results of earlier steps.
-func (c Condition) Holds(e *stepresult.Expander) (bool, error) {
+func (c Condition) Holds(e Expander) (bool, error) {
 	if c.Expression != nil {
 		return c.Expression.holds(e)
 	}
