@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -31,6 +30,8 @@ type Options struct {
 	Source   cluster.Source
 	// Choice of images and settings.
 	Choice bundle.Choice
+	// Released has the images of the release that this program belongs to; none for other builds.
+	Released bundle.Images
 	// Namespaced: the controller may read logs only in the namespace of the command.
 	Namespaced bool
 	// Replace scales down another controller.
@@ -39,22 +40,23 @@ type Options struct {
 	DryRun bool
 	// Output is the output format of DryRun.
 	Output table.Format
-	// Wait is how long to wait until the controller is ready; 0: do not wait.
+	// Wait is how long to wait until the controller, and then the resolvers, are ready; 0: do not wait.
 	Wait time.Duration
 }
 
 // NewCommand returns the command `sluice install`.
 func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
-	o := &Options{Terminal: t, Source: source}
+	o := &Options{Terminal: t, Source: source, Released: bundle.Released()}
 	c := &cobra.Command{
 		Use:   "install",
 		Short: "Install Sluice on the cluster, or update it",
-		Long: `Applies the manifests in this binary, and waits until the controller is ready. It changes existing settings only if you set
+		Long: `Applies the manifests in this binary, and waits until everything is ready. It changes existing settings only if you set
 them by flags. Run it again to update.
 
-No images are published: build and push them (KO_DOCKER_REPO=REGISTRY make images prints the references), and give them with
---image, --inpod-image and --resolvers-image. Without these flags an existing installation keeps its images. Without an image
-of the resolvers, references to git, bundles, http and hub need the resolvers of another project.
+A program of a release installs the images of its release, and updates an installation whose images are in the same repository.
+To use other images, build and push them (KO_DOCKER_REPO=REGISTRY make images prints the references), and give them with --image,
+--inpod-image and --resolvers-image. Otherwise an installation keeps its images. Without an image of the resolvers, references to
+git, bundles, http and hub need the resolvers of another project.
 
 Two controllers of tekton.dev would overwrite each other's work, so install fails if there is another one. There are two ways:
 
@@ -66,7 +68,8 @@ else of them, and prints the commands to restore them.
 
 With --results-from sidecar-logs the controller gets the right to read logs: in all namespaces, or with --namespaced only in
 the namespace of -n (repeat it for each namespace).`,
-		Example: `  sluice install --image REGISTRY/controller@sha256:... --inpod-image REGISTRY/inpod@sha256:... \
+		Example: `  sluice install                             # the images of the release
+  sluice install --image REGISTRY/controller@sha256:... --inpod-image REGISTRY/inpod@sha256:... \
     --resolvers-image REGISTRY/resolvers@sha256:...
   sluice install --results-from sidecar-logs --max-result-size 1000000
   sluice install --results-from sidecar-logs --namespaced -n team-a
@@ -77,10 +80,10 @@ the namespace of -n (repeat it for each namespace).`,
 		RunE: func(c *cobra.Command, _ []string) error { return o.Run(c.Context()) },
 	}
 	flags := c.Flags()
-	flags.StringVar(&o.Choice.Controller, "image", "", "`IMAGE` of the controller (default: that of the installation)")
-	flags.StringVar(&o.Choice.Inpod, "inpod-image", "", "`IMAGE` of the in-pod binary (default: that of the installation)")
+	flags.StringVar(&o.Choice.Controller, "image", "", "`IMAGE` of the controller (default: that of the release, or of the installation)")
+	flags.StringVar(&o.Choice.Inpod, "inpod-image", "", "`IMAGE` of the in-pod binary (default: that of the release, or of the installation)")
 	flags.StringVar(&o.Choice.Resolvers, "resolvers-image", "",
-		"`IMAGE` of the resolvers (default: that of the installation; without one there, they are not installed)")
+		"`IMAGE` of the resolvers (default: that of the release, or of the installation; without one they are not installed)")
 	flags.StringArrayVar(&o.Choice.Args, "controller-arg", nil, "additional `ARGUMENT` of the controller; may be repeated")
 	flags.StringVar(&o.Choice.ResultsFrom, "results-from", "", "how results leave pods: "+
 		strings.Join(methods(), " or ")+" (default: the existing setting, or termination-message)")
@@ -90,7 +93,7 @@ the namespace of -n (repeat it for each namespace).`,
 		"scale down another controller of tekton.dev, and its resolvers if those of Sluice are installed")
 	flags.BoolVar(&o.Choice.Beside, "beside-tekton", false, "install beside Tekton, for single namespaces")
 	flags.BoolVar(&o.DryRun, "dry-run", false, "print the manifests, and change nothing")
-	flags.DurationVar(&o.Wait, "wait", 3*time.Minute, "how long to wait for the controller; 0: do not wait")
+	flags.DurationVar(&o.Wait, "wait", 3*time.Minute, "how long to wait for the controller, and then for the resolvers; 0: do not wait")
 	// The flag exists: the lines above have added it.
 	_ = c.RegisterFlagCompletionFunc("results-from", cobra.FixedCompletions(methods(), cobra.ShellCompDirectiveNoFileComp))
 	o.Output.Register(c)
@@ -134,6 +137,7 @@ func (o *Options) check() error {
 
 // print prints the manifests. For --namespaced it needs the namespace of the kubeconfig, or else uses "default".
 func (o *Options) print() error {
+	o.Choice = o.Choice.WithImages(o.Choice.Images().Or(o.Released))
 	if o.Namespaced {
 		o.Choice.LogsNamespace = "default"
 		if c, err := o.Source.Connect(); err == nil {
@@ -184,9 +188,6 @@ func (o *Options) Install(ctx context.Context, c *cluster.Cluster) error {
 		return err
 	}
 	if err := o.images(ctx, c); err != nil {
-		return err
-	}
-	if err := o.resolvers(ctx, c); err != nil {
 		return err
 	}
 	rivals, err := o.rivals(ctx, c)
@@ -255,53 +256,6 @@ func refusal(others []conflict.Controller) error {
 		"to run everything with Sluice, remove it, or scale it down: sluice install --replace")
 }
 
-// images sets images that the user did not give to those of the existing installation.
-func (o *Options) images(ctx context.Context, c *cluster.Cluster) error {
-	if o.Choice.Controller != "" && o.Choice.Inpod != "" {
-		return nil
-	}
-	var d appsv1.Deployment
-	err := c.Client.Get(ctx, client.ObjectKey{Namespace: o.Choice.Namespace(), Name: bundle.Deployment}, &d)
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("cannot read deployment %q: %w", bundle.Deployment, err)
-	}
-	if err == nil && len(d.Spec.Template.Spec.Containers) > 0 {
-		container := d.Spec.Template.Spec.Containers[0]
-		if o.Choice.Controller == "" {
-			o.Choice.Controller = container.Image
-		}
-		if o.Choice.Inpod == "" {
-			o.Choice.Inpod = argument(container.Args, "--inpod-image")
-		}
-	}
-	if o.Choice.Controller == "" || o.Choice.Inpod == "" {
-		return clierror.New("cannot install without images, because none are published",
-			"build and push them, and print their references: KO_DOCKER_REPO=REGISTRY make images",
-			"then: sluice install --image REGISTRY/controller@sha256:... --inpod-image REGISTRY/inpod@sha256:...")
-	}
-	return nil
-}
-
-// resolvers sets the image of the resolvers, if the user did not give it, to that of the existing installation. Without one the
-// resolvers are left out.
-func (o *Options) resolvers(ctx context.Context, c *cluster.Cluster) error {
-	if o.Choice.Resolvers != "" || o.Choice.Beside {
-		return nil // beside Tekton, its resolvers answer
-	}
-	var d appsv1.Deployment
-	err := c.Client.Get(ctx, client.ObjectKey{Namespace: bundle.ResolversNamespace, Name: bundle.ResolversDeployment}, &d)
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("cannot read deployment %q: %w", bundle.ResolversDeployment, err)
-	}
-	if err == nil && len(d.Spec.Template.Spec.Containers) > 0 {
-		o.Choice.Resolvers = d.Spec.Template.Spec.Containers[0].Image
-	}
-	if o.Choice.NoResolvers = o.Choice.Resolvers == ""; o.Choice.NoResolvers {
-		o.Terminal.Notef("leaving out the resolvers of git, bundles, http, hub and cluster: --resolvers-image is not given")
-	}
-	return nil
-}
-
 // rivals returns the active resolvers of Tekton if those of Sluice are installed: two programs would answer the same requests,
 // with different settings. It returns an error if they are not to be replaced.
 func (o *Options) rivals(ctx context.Context, c *cluster.Cluster) ([]conflict.Controller, error) {
@@ -320,19 +274,6 @@ func (o *Options) rivals(ctx context.Context, c *cluster.Cluster) ([]conflict.Co
 		"to use the resolvers of Sluice, scale it down: sluice install --replace",
 		"to continue to use it, remove the resolvers of Sluice, and leave out --resolvers-image: kubectl delete deployment "+
 			bundle.ResolversDeployment+" -n "+bundle.ResolversNamespace)
-}
-
-// argument returns the value of a flag in arguments, in either of its forms.
-func argument(args []string, flag string) string {
-	for i, arg := range args {
-		if value, ok := strings.CutPrefix(arg, flag+"="); ok {
-			return value
-		}
-		if arg == flag && i+1 < len(args) {
-			return args[i+1]
-		}
-	}
-	return ""
 }
 
 // fieldManager owns the fields of the manifests.

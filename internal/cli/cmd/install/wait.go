@@ -76,15 +76,36 @@ func established(crd *unstructured.Unstructured) bool {
 	return false
 }
 
-// waitReady waits until the controller is ready, and prints progress.
+// awaited is a Deployment that must become ready. Its pods have the label app.kubernetes.io/name with its name.
+type awaited struct{ what, namespace, name string }
+
+// awaited returns the Deployments of the installation.
+func (o *Options) awaited() []awaited {
+	all := []awaited{{"controller", o.Choice.Namespace(), bundle.Deployment}}
+	if !o.Choice.Beside && !o.Choice.NoResolvers {
+		all = append(all, awaited{"resolvers", bundle.ResolversNamespace, bundle.ResolversDeployment})
+	}
+	return all
+}
+
+// waitReady waits until the controller and the resolvers are ready, and prints progress.
 func (o *Options) waitReady(ctx context.Context, c *cluster.Cluster) error {
 	if o.Wait <= 0 {
 		return nil
 	}
-	o.Terminal.Notef("waiting for the controller")
+	for _, a := range o.awaited() {
+		o.Terminal.Notef("waiting for the %s", a.what)
+		if err := o.waitFor(ctx, c, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *Options) waitFor(ctx context.Context, c *cluster.Cluster, a awaited) error {
 	var d appsv1.Deployment
 	err := wait.PollUntilContextTimeout(ctx, between, o.Wait, true, func(ctx context.Context) (bool, error) {
-		if err := c.Client.Get(ctx, client.ObjectKey{Namespace: o.Choice.Namespace(), Name: bundle.Deployment}, &d); err != nil {
+		if err := c.Client.Get(ctx, client.ObjectKey{Namespace: a.namespace, Name: a.name}, &d); err != nil {
 			return false, err
 		}
 		return ready(&d), nil
@@ -93,11 +114,10 @@ func (o *Options) waitReady(ctx context.Context, c *cluster.Cluster) error {
 		return nil
 	}
 	if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("cannot wait for the controller: %w", err)
+		return fmt.Errorf("cannot wait for the %s: %w", a.what, err)
 	}
-	why := o.whyNotReady(ctx, c)
-	return clierror.New(fmt.Sprintf("the controller did not become ready in %s%s", o.Wait, why),
-		"kubectl describe pods -n "+o.Choice.Namespace(), "kubectl logs -n "+o.Choice.Namespace()+" deployment/"+bundle.Deployment)
+	return clierror.New(fmt.Sprintf("the %s did not become ready in %s%s", a.what, o.Wait, whyNotReady(ctx, c, a)),
+		"kubectl describe pods -n "+a.namespace, "kubectl logs -n "+a.namespace+" deployment/"+a.name)
 }
 
 // ready reports whether all replicas are ready and have the newest template.
@@ -110,11 +130,11 @@ func ready(d *appsv1.Deployment) bool {
 	return s.ObservedGeneration >= d.Generation && s.UpdatedReplicas == wanted && s.AvailableReplicas == wanted && s.Replicas == wanted
 }
 
-// whyNotReady returns the cause from the pods of the controller; empty if unknown.
-func (o *Options) whyNotReady(ctx context.Context, c *cluster.Cluster) string {
+// whyNotReady returns the cause from the pods of a Deployment; empty if unknown.
+func whyNotReady(ctx context.Context, c *cluster.Cluster, a awaited) string {
 	var pods corev1.PodList
-	if err := c.Client.List(ctx, &pods, client.InNamespace(o.Choice.Namespace()),
-		client.MatchingLabels{"app.kubernetes.io/name": bundle.Deployment}); err != nil {
+	if err := c.Client.List(ctx, &pods, client.InNamespace(a.namespace),
+		client.MatchingLabels{"app.kubernetes.io/name": a.name}); err != nil {
 		return ""
 	}
 	for i := range pods.Items {

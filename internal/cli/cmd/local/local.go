@@ -1,5 +1,5 @@
 // Package local starts Kubernetes with Sluice on this machine, for `sluice run --local`. It needs only the programs that
-// `make cli localkube` builds into one folder: sluice, localkube, and the programs of the two images.
+// `make cli localkube` builds into one folder: sluice, localkube, and the programs of the three images.
 package local
 
 import (
@@ -35,8 +35,8 @@ const (
 	between = 200 * time.Millisecond
 )
 
-// images are the names of the two images of an installation.
-type images struct{ controller, inpod string }
+// images are the names of the three images of an installation.
+type images struct{ controller, inpod, resolvers string }
 
 // Cluster is the cluster of this machine.
 type Cluster struct {
@@ -129,7 +129,7 @@ func (k *Cluster) apply(ctx context.Context, p programs, c *cluster.Cluster, ima
 	below := *k.Terminal
 	below.Out = below.Err // the messages of the installation are not the output of the command
 	installation := &install.Options{Terminal: &below, Wait: patience, Choice: bundle.Choice{
-		Controller: images.controller, Inpod: images.inpod, Logs: true,
+		Controller: images.controller, Inpod: images.inpod, Resolvers: images.resolvers, Logs: true,
 		// The nodes pull every image from the registry of the cluster; the controller must look images up in the same one.
 		Args: []string{"--registry-mirror=*=http://" + mirror},
 	}}
@@ -162,28 +162,29 @@ func answering(ctx context.Context, c *cluster.Cluster) error {
 	return nil
 }
 
-// imagesOf returns the names of the two images. They depend on the contents, so another build has another name.
+// imagesOf returns the names of the images. They depend on the contents, so another build has another name.
 func imagesOf(p programs) (images, error) {
-	controller, err := tag(p.controller)
-	if err != nil {
-		return images{}, err
+	var i images
+	for _, image := range p.of(&i) {
+		digest, err := tag(image.program)
+		if err != nil {
+			return images{}, err
+		}
+		*image.name = "sluice.local/" + filepath.Base(image.program) + ":" + digest
 	}
-	inpod, err := tag(p.inpod)
-	if err != nil {
-		return images{}, err
-	}
-	return images{controller: "sluice.local/controller:" + controller, inpod: "sluice.local/inpod:" + inpod}, nil
+	return i, nil
 }
 
 // load builds images of the programs and loads them into the registry of the cluster, together with stand-ins for public images
 // in the same folder.
 func (k *Cluster) load(ctx context.Context, p programs, images images) error {
-	for _, image := range []struct{ name, program string }{{images.controller, p.controller}, {images.inpod, p.inpod}} {
-		if err := k.loadProgram(ctx, p, image.name, image.program); err != nil {
+	var names []string
+	for _, image := range p.of(&images) {
+		if err := k.loadProgram(ctx, p, *image.name, image.program); err != nil {
 			return err
 		}
+		names = append(names, filepath.Base(image.program))
 	}
-	names := []string{"controller", "inpod"}
 	for _, archive := range p.archives {
 		if _, err := k.ask(ctx, p, "load", "--archive", archive); err != nil {
 			return err

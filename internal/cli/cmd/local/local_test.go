@@ -8,9 +8,16 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
+	"github.com/sluice-ci/sluice/internal/cli/cluster"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/install/bundle"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
+	"github.com/sluice-ci/sluice/internal/scheme"
 )
 
 // folder creates a folder with programs. localkube is a script.
@@ -38,9 +45,28 @@ func TestFindPrograms(t *testing.T) {
 		others    []string
 		missing   string
 	}{
-		"All":           {reason: "All that is needed is there.", localkube: "exit 0", others: []string{"controller", "inpod"}},
-		"No localkube":  {reason: "Without a cluster there is nothing.", others: []string{"controller", "inpod"}, missing: "localkube"},
-		"No controller": {reason: "What is not there is named.", localkube: "exit 0", others: []string{"inpod"}, missing: "controller"},
+		"All": {
+			reason:    "All programs exist.",
+			localkube: "exit 0",
+			others:    []string{"controller", "inpod", "resolvers"},
+		},
+		"No localkube": {
+			reason:  "Without localkube there is no cluster.",
+			others:  []string{"controller", "inpod", "resolvers"},
+			missing: "localkube",
+		},
+		"No controller": {
+			reason:    "The error names the missing program.",
+			localkube: "exit 0",
+			others:    []string{"inpod", "resolvers"},
+			missing:   "controller",
+		},
+		"No resolvers": {
+			reason:    "References to git need the resolvers.",
+			localkube: "exit 0",
+			others:    []string{"controller", "inpod"},
+			missing:   "resolvers",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := &Cluster{Programs: folder(t, tc.localkube, tc.others...)}
@@ -83,7 +109,10 @@ func TestUp(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var said bytes.Buffer
-			k := &Cluster{Dir: "here", Port: 7000, Programs: folder(t, tc.script, "controller", "inpod"), Terminal: terminal.Plain(nil, nil, &said)}
+			k := &Cluster{
+				Dir: "here", Port: 7000, Programs: folder(t, tc.script, "controller", "inpod", "resolvers"),
+				Terminal: terminal.Plain(nil, nil, &said),
+			}
 			p, err := k.findPrograms()
 			if err != nil {
 				t.Fatal(err)
@@ -100,7 +129,7 @@ func TestUp(t *testing.T) {
 }
 
 func TestImages(t *testing.T) {
-	k := &Cluster{Programs: folder(t, "exit 0", "controller", "inpod")}
+	k := &Cluster{Programs: folder(t, "exit 0", "controller", "inpod", "resolvers")}
 	p, err := k.findPrograms()
 	if err != nil {
 		t.Fatal(err)
@@ -116,8 +145,54 @@ func TestImages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if before.inpod == after.inpod || before.controller != after.controller {
+	if before.inpod == after.inpod || before.controller != after.controller || before.resolvers != after.resolvers {
 		t.Errorf("another build has another name, and the same has the same: %v, then %v", before, after)
+	}
+}
+
+// TestInstalled: a cluster with another build of one of the programs gets this one.
+func TestInstalled(t *testing.T) {
+	this := images{controller: "sluice.local/controller:1", inpod: "sluice.local/inpod:1", resolvers: "sluice.local/resolvers:1"}
+	deployment := func(namespace, name, image string, args ...string) client.Object {
+		d := &appsv1.Deployment{}
+		d.Namespace, d.Name = namespace, name
+		d.Spec.Template.Spec.Containers = []corev1.Container{{Image: image, Args: args}}
+		return d
+	}
+	controller := deployment(bundle.Namespace, bundle.Deployment, this.controller, "--inpod-image", this.inpod)
+	resolvers := deployment(bundle.ResolversNamespace, bundle.ResolversDeployment, this.resolvers)
+	for name, tc := range map[string]struct {
+		objects []client.Object
+		want    bool
+	}{
+		"Nothing": {},
+		"All": {
+			objects: []client.Object{controller, resolvers},
+			want:    true,
+		},
+		"NoResolvers": {
+			objects: []client.Object{controller},
+		},
+		"OtherController": {
+			objects: []client.Object{deployment(bundle.Namespace, bundle.Deployment, "other", "--inpod-image", this.inpod), resolvers},
+		},
+		"OtherInpod": {
+			objects: []client.Object{deployment(bundle.Namespace, bundle.Deployment, this.controller, "--inpod-image", "other"), resolvers},
+		},
+		"OtherResolvers": {
+			objects: []client.Object{controller, deployment(bundle.ResolversNamespace, bundle.ResolversDeployment, "other")},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			known, err := scheme.New()
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := &cluster.Cluster{Client: fake.NewClientBuilder().WithScheme(known).WithObjects(tc.objects...).Build()}
+			if got := installed(t.Context(), c, this); got != tc.want {
+				t.Errorf("want %t, got %t", tc.want, got)
+			}
+		})
 	}
 }
 
@@ -126,7 +201,7 @@ const loadScript = `echo "$*" > "$(dirname "$0")/args"
 while [ $# -gt 0 ]; do [ "$1" != --rootfs ] || cp -r "$2" "$(dirname "$0")/rootfs"; shift; done`
 
 func TestLoadProgram(t *testing.T) {
-	k := &Cluster{Programs: folder(t, loadScript, "controller", "inpod"), Terminal: terminal.Plain(nil, nil, &bytes.Buffer{})}
+	k := &Cluster{Programs: folder(t, loadScript, "controller", "inpod", "resolvers"), Terminal: terminal.Plain(nil, nil, &bytes.Buffer{})}
 	p, err := k.findPrograms()
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
@@ -35,9 +36,20 @@ const (
 
 // programs are the files for a local cluster.
 type programs struct {
-	localkube, controller, inpod string
+	localkube, controller, inpod, resolvers string
 	// archives are stand-ins for public images; none: images are pulled.
 	archives []string
+}
+
+// imageOf is one image of an installation: the program in it, and the place of its name.
+type imageOf struct {
+	program string
+	name    *string
+}
+
+// of returns the images of these programs.
+func (p programs) of(i *images) []imageOf {
+	return []imageOf{{p.controller, &i.controller}, {p.inpod, &i.inpod}, {p.resolvers, &i.resolvers}}
 }
 
 // findPrograms finds the programs in the folder of this program; localkube may also be on the PATH.
@@ -50,7 +62,7 @@ func (k *Cluster) findPrograms() (programs, error) {
 	for _, wanted := range []struct {
 		name string
 		file *string
-	}{{"localkube", &p.localkube}, {"controller", &p.controller}, {"inpod", &p.inpod}} {
+	}{{"localkube", &p.localkube}, {"controller", &p.controller}, {"inpod", &p.inpod}, {"resolvers", &p.resolvers}} {
 		if *wanted.file, err = find(folder, wanted.name); err != nil {
 			return programs{}, err
 		}
@@ -127,15 +139,22 @@ func copyProgram(from, to string) (err error) {
 
 // installed reports whether the cluster already has this build.
 func installed(ctx context.Context, c *cluster.Cluster, images images) bool {
+	controller, ok := container(ctx, c, bundle.Namespace, bundle.Deployment)
+	if !ok || controller.Image != images.controller || !strings.Contains(strings.Join(controller.Args, " "), images.inpod) {
+		return false
+	}
+	resolvers, ok := container(ctx, c, bundle.ResolversNamespace, bundle.ResolversDeployment)
+	return ok && resolvers.Image == images.resolvers
+}
+
+// container returns the only container of a Deployment, if there is one.
+func container(ctx context.Context, c *cluster.Cluster, namespace, name string) (corev1.Container, bool) {
 	var d appsv1.Deployment
-	if err := c.Client.Get(ctx, client.ObjectKey{Namespace: bundle.Namespace, Name: bundle.Deployment}, &d); err != nil {
-		return false
+	err := c.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &d)
+	if err != nil || len(d.Spec.Template.Spec.Containers) != 1 {
+		return corev1.Container{}, false
 	}
-	if len(d.Spec.Template.Spec.Containers) != 1 {
-		return false
-	}
-	container := d.Spec.Template.Spec.Containers[0]
-	return container.Image == images.controller && strings.Contains(strings.Join(container.Args, " "), images.inpod)
+	return d.Spec.Template.Spec.Containers[0], true
 }
 
 // show runs localkube, and prints its output indented.

@@ -65,8 +65,8 @@ of the steps instead. At the end it prints the results, or the cause of the fail
 several -p of the same name, and an object as JSON. -w binds a workspace: NAME=emptyDir, NAME=claim/CLAIM, NAME=new/1Gi,
 NAME=configMap/MAP or NAME=secret/SECRET, each also with ,subPath=FOLDER.
 
---local uses a Kubernetes cluster on this machine and ignores the kubeconfig. It starts the cluster with Sluice if it is not
-running. It needs root, and in the folder of sluice the programs that make cli localkube builds. Results leave pods through
+--local uses a Kubernetes cluster on this machine and ignores the kubeconfig. It starts the cluster with Sluice and its resolvers if
+it is not running. It needs root, and in the folder of sluice the programs that make cli localkube builds. Results leave pods through
 logs there, so large results work. The cluster keeps running afterwards; the command prints how to stop it.
 
 Exit status: 0 the run succeeded (or was started, with --no-watch), 1 it failed, 2 it could not be started or watched,
