@@ -89,6 +89,10 @@ sbom: ## Write SPDX lists of the contents of the images and of localkube into bi
 reproducible: ## Build the images twice, in two folders with two caches, and compare them
 	@hack/check-reproducible.sh
 
+.PHONY: release
+release: ## Build a release of this commit into dist/VERSION, and check it; SIGNING_KEY signs it; see docs/release.md
+	@hack/release.sh
+
 generate: ## Generate deepcopy methods, CRDs, the manifests of sluice install, and docs/cli
 	@hack/generate.sh
 

@@ -24,7 +24,7 @@ func Push(reference string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("cannot parse reference %q: %w", reference, err)
 	}
-	index, err := build()
+	index, err := Build()
 	if err != nil {
 		return "", fmt.Errorf("cannot build the empty image: %w", err)
 	}
@@ -38,8 +38,8 @@ func Push(reference string) (string, error) {
 	return ref.Context().Digest(digest.String()).String(), nil
 }
 
-// build returns an index with one empty image for each architecture: ko picks the one that it builds for.
-func build() (v1.ImageIndex, error) {
+// Build returns an index with one empty image for each architecture: ko picks the one that it builds for.
+func Build() (v1.ImageIndex, error) {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, arch := range architectures() {
 		image := mutate.MediaType(mutate.ConfigMediaType(empty.Image, types.OCIConfigJSON), types.OCIManifestSchema1)
