@@ -37,6 +37,13 @@ func TestPictures(t *testing.T) {
 				{Entry: legend[2], Dashed: true, Points: []Point{{X: 30, Y: 20}}},
 			}),
 		},
+		"groups": {
+			reason: "the longest bar of each group has the same length, and a value of zero can be seen",
+			got: Groups("Both", legend[:2], []Group{
+				{Name: "seconds", Bars: []Bar{{First, 4, "4 s"}, {Second, 1, "1 s"}}},
+				{Name: "memory & more", Bars: []Bar{{First, 98, "98 MiB"}, {Second, 49, "49 MiB"}, {Limit, 0, "0 MiB"}}},
+			}),
+		},
 		"hops": {
 			reason: "a bar goes from the moment before to its own; one that comes before the one above has no length",
 			got: Hops("Way", legend[:1], []Hop{
