@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +15,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/health"
 	counts "github.com/sluice-ci/sluice/internal/metrics"
+	"github.com/sluice-ci/sluice/internal/metrics/export"
 	"github.com/sluice-ci/sluice/internal/ownership"
 	"github.com/sluice-ci/sluice/internal/version"
 )
@@ -30,6 +32,20 @@ func newMonitoring(store *config.Store) *monitoring {
 	return &monitoring{
 		counts: counts.New(version.Current(), settings, ctrl.Log.WithName("metrics")), passes: health.New(clock.RealClock{}),
 	}
+}
+
+// export sends metrics while the settings name a collector, until ctx ends.
+func (m *monitoring) export(ctx context.Context, o *options, store *config.Store) error {
+	instance, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("cannot read the name of the host, which identifies the metrics of this process: %w", err)
+	}
+	exporter := export.New(export.Options{
+		Metrics: metrics.Registry, Clock: clock.RealClock{}, Meter: m.counts.Exports, Log: ctrl.Log.WithName("metrics-export"),
+		Resource: export.Resource{Service: self, Version: version.Current().Number, Namespace: o.namespace, Instance: instance},
+	})
+	store.Notify(func(c config.Config) { exporter.Follow(ctx, c.Metrics.Export) })
+	return nil
 }
 
 // addToManager makes mgr serve metrics and probes. The controller is ready from the time its caches are filled until ctx ends.

@@ -88,7 +88,7 @@ func run(ctx context.Context, o *options) error {
 	if err := addClientInfo(mgr, o); err != nil {
 		return err
 	}
-	if err := monitor.addToManager(ctx, mgr, store, o.runs()); err != nil {
+	if err := errors.Join(monitor.addToManager(ctx, mgr, store, o.runs()), monitor.export(ctx, o, store)); err != nil {
 		return err
 	}
 	ctrl.Log.Info("starting", "version", version.Current().String(), "namespace", o.namespace, "inpodImage",

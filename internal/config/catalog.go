@@ -55,14 +55,8 @@ func ignoredDefaults() []ignored {
 
 // ignoredObservability returns the ignored keys of config-observability.
 func ignoredObservability() []ignored {
-	const (
-		newer   = "use metrics-protocol"
-		notSent = "metrics are served, and not sent"
-	)
+	const newer = "use metrics-protocol"
 	return []ignored{
-		{key: "metrics-protocol", agrees: []string{"prometheus"}, because: notSent},
-		{key: "metrics-endpoint", because: notSent},
-		{key: "metrics-export-interval", because: notSent},
 		{key: "tracing-protocol", agrees: []string{"none"}, because: otherTracing},
 		{key: "tracing-endpoint", because: otherTracing},
 		{key: "tracing-sampling-rate", because: otherTracing},

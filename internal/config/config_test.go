@@ -378,3 +378,15 @@ func TestStoreKeepsTheOtherParts(t *testing.T) {
 		t.Errorf("each setter replaces its part only: -want +got:\n%s", diff)
 	}
 }
+
+// TestNotify: the function gets the configuration in force, and each change.
+func TestNotify(t *testing.T) {
+	s := NewStore(Default())
+	var got []string
+	s.Notify(func(c Config) { got = append(got, c.Defaults.ServiceAccount) })
+	s.SetDefaults(Defaults{ServiceAccount: "a"})
+	s.SetMetrics(Observability{})
+	if diff := cmp.Diff([]string{"", "a", "a"}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}

@@ -1,5 +1,13 @@
 package config
 
+import (
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/sluice-ci/sluice/internal/otlp"
+)
+
 // ObservabilityName is the ConfigMap of the metrics, in the namespace of the installation.
 const ObservabilityName = "config-observability"
 
@@ -12,12 +20,15 @@ const (
 	keyPipelineRunDuration = "metrics.pipelinerun.duration-type"
 	keyDurationReason      = "metrics.count.enable-reason"
 	keyThrottleNamespace   = "metrics.taskrun.throttle.enable-namespace"
+	keyMetricsProtocol     = "metrics-protocol"
+	keyMetricsEndpoint     = "metrics-endpoint"
+	keyExportInterval      = "metrics-export-interval"
 )
 
 func observabilityKeys() []string {
 	return []string{
 		keyTaskRunLevel, keyPipelineRunLevel, keyRunningLevel, keyTaskRunDuration, keyPipelineRunDuration, keyDurationReason,
-		keyThrottleNamespace,
+		keyThrottleNamespace, keyMetricsProtocol, keyMetricsEndpoint, keyExportInterval,
 	}
 }
 
@@ -70,7 +81,30 @@ type Observability struct {
 	DurationReason bool
 	// ThrottleNamespace adds the namespace to the labels of the numbers of TaskRuns whose pods find no room.
 	ThrottleNamespace bool
+	// Export is where metrics are sent.
+	Export Export
 }
+
+// Export is where metrics are sent by OTLP. The zero value sends none.
+type Export struct {
+	// Endpoint is the URL of the collector; empty: none.
+	Endpoint string
+	// Interval is the time between two messages, from shortestInterval to longestInterval.
+	Interval time.Duration
+}
+
+// The values of metrics-protocol.
+const (
+	protocolPrometheus = "prometheus"
+	protocolHTTP       = "http/protobuf"
+)
+
+// The time between two messages: by default that of OpenTelemetry.
+const (
+	defaultInterval  = time.Minute
+	shortestInterval = time.Second
+	longestInterval  = time.Hour
+)
 
 func defaultObservability() Observability {
 	return Observability{
@@ -92,5 +126,55 @@ func ParseObservability(data map[string]string) (Observability, []SettingError) 
 	oneOf(s, keyPipelineRunDuration, &o.PipelineRunDuration, Histogram, LastValue)
 	s.boolean(keyDurationReason, &o.DurationReason)
 	s.boolean(keyThrottleNamespace, &o.ThrottleNamespace)
+	o.Export = s.export()
 	return o, s.problems
+}
+
+// export parses where metrics are sent. With an invalid value none are sent, because a default could be the collector of others.
+func (s *settings) export() Export {
+	switch s.data[keyMetricsProtocol] {
+	case "", protocolPrometheus:
+		for _, key := range []string{keyMetricsEndpoint, keyExportInterval} {
+			if s.data[key] != "" {
+				s.refuse(key, `in effect unless metrics-protocol is "http/protobuf"`, "nothing: no metrics are sent")
+			}
+		}
+		return Export{}
+	case protocolHTTP:
+	default:
+		s.refuse(keyMetricsProtocol, `one of "http/protobuf", "prometheus" (instead of OTLP over gRPC, use the HTTP port of the collector, `+
+			`which is often 4318; metrics are served with any value, unless the flag --metrics-bind-address is 0)`, protocolPrometheus)
+		return Export{}
+	}
+	endpoint, err := endpointOf(s.data[keyMetricsEndpoint])
+	if err != nil {
+		s.refuse(keyMetricsEndpoint, fmt.Sprintf("the URL of a collector, such as http://HOST:4318/v1/metrics (%v)", err),
+			"nothing: no metrics are sent")
+		return Export{}
+	}
+	export := Export{Endpoint: endpoint, Interval: defaultInterval}
+	if text, ok := s.data[keyExportInterval]; ok {
+		interval, err := time.ParseDuration(text)
+		if err != nil || interval < shortestInterval || interval > longestInterval {
+			s.refuse(keyExportInterval, "a duration from 1s to 1h, such as 30s", defaultInterval.String())
+			return export
+		}
+		export.Interval = interval
+	}
+	return export
+}
+
+// endpointOf returns the URL for metrics. A URL without a path has the default path of OTLP.
+func endpointOf(text string) (string, error) {
+	if err := otlp.CheckURL(text); err != nil {
+		return "", err
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return "", err
+	}
+	if u.Path == "" || u.Path == "/" {
+		u.Path = "/v1/metrics"
+	}
+	return u.String(), nil
 }

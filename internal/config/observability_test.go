@@ -2,6 +2,7 @@ package config
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -45,6 +46,60 @@ func TestParseObservability(t *testing.T) {
 			want: changed(func(o *Observability) {
 				o.TaskRunDuration, o.PipelineRunDuration, o.DurationReason, o.ThrottleNamespace = LastValue, LastValue, true, true
 			}),
+		},
+		"Sent": {
+			reason: "to the default path of OTLP, at its default interval",
+			data:   map[string]string{keyMetricsProtocol: "http/protobuf", keyMetricsEndpoint: "http://collector.monitoring:4318"},
+			want: changed(func(o *Observability) {
+				o.Export = Export{Endpoint: "http://collector.monitoring:4318/v1/metrics", Interval: time.Minute}
+			}),
+		},
+		"SentElsewhere": {
+			reason: "a path is used as it is",
+			data: map[string]string{
+				keyMetricsProtocol: "http/protobuf", keyMetricsEndpoint: "https://otlp.example.com/tenant/metrics", keyExportInterval: "30s",
+			},
+			want: changed(func(o *Observability) {
+				o.Export = Export{Endpoint: "https://otlp.example.com/tenant/metrics", Interval: 30 * time.Second}
+			}),
+		},
+		"NotSent": {
+			reason: "the endpoint alone turns nothing on, and that is reported",
+			data:   map[string]string{keyMetricsProtocol: "prometheus", keyMetricsEndpoint: "http://c:4318"},
+			want:   base,
+			problems: []string{
+				`config-observability: metrics-endpoint: "http://c:4318" is not in effect unless metrics-protocol is "http/protobuf"; ` +
+					`using the default nothing: no metrics are sent`,
+			},
+		},
+		"WithoutEndpoint": {
+			reason: "a default could be the collector of others",
+			data:   map[string]string{keyMetricsProtocol: "http/protobuf"},
+			want:   base,
+			problems: []string{
+				`config-observability: metrics-endpoint: "" is not the URL of a collector, such as http://HOST:4318/v1/metrics ` +
+					`(cannot use URL "": want http:// or https://, and a host); using the default nothing: no metrics are sent`,
+			},
+		},
+		"GRPC": {
+			reason: "the protocol is not available, and the message says what to do",
+			data:   map[string]string{keyMetricsProtocol: "grpc", keyMetricsEndpoint: "collector.monitoring:4317"},
+			want:   base,
+			problems: []string{
+				`config-observability: metrics-protocol: "grpc" is not one of "http/protobuf", "prometheus" (instead of OTLP over gRPC, use ` +
+					`the HTTP port of the collector, which is often 4318; metrics are served with any value, unless the flag ` +
+					`--metrics-bind-address is 0); using the default prometheus`,
+			},
+		},
+		"Interval": {
+			reason: "too short an interval is a load without use",
+			data: map[string]string{
+				keyMetricsProtocol: "http/protobuf", keyMetricsEndpoint: "http://c:4318", keyExportInterval: "10ms",
+			},
+			want: changed(func(o *Observability) { o.Export = Export{Endpoint: "http://c:4318/v1/metrics", Interval: time.Minute} }),
+			problems: []string{
+				`config-observability: metrics-export-interval: "10ms" is not a duration from 1s to 1h, such as 30s; using the default 1m0s`,
+			},
 		},
 		"LevelOfTheOtherKind": {
 			reason: "a TaskRun has no level pipeline",

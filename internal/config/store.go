@@ -3,7 +3,17 @@ package config
 import "sync/atomic"
 
 // Store holds the configuration in force. It is safe for concurrent use.
-type Store struct{ current atomic.Pointer[Config] }
+type Store struct {
+	current atomic.Pointer[Config]
+	// changed is called after each change; nil if not needed.
+	changed atomic.Pointer[func(Config)]
+}
+
+// Notify calls f with the configuration in force, and again after each change. f must not wait. Only one function is called.
+func (s *Store) Notify(f func(Config)) {
+	s.changed.Store(&f)
+	f(s.Load())
+}
 
 // NewStore returns a Store that holds c.
 func NewStore(c Config) *Store {
@@ -41,7 +51,10 @@ func (s *Store) update(change func(*Config)) {
 		next := *old
 		change(&next)
 		if s.current.CompareAndSwap(old, &next) {
-			return
+			break
 		}
+	}
+	if f := s.changed.Load(); f != nil {
+		(*f)(s.Load())
 	}
 }

@@ -59,6 +59,7 @@ const (
 	pipelinesResolving  = "tekton_pipelines_controller_running_pipelineruns_waiting_on_pipeline_resolution"
 	tasksResolving      = "tekton_pipelines_controller_running_pipelineruns_waiting_on_task_resolution"
 	merged              = "sluice_metrics_merged_total"
+	exports             = "sluice_metrics_exports_total"
 	runs                = "sluice_runs"
 	unseenAge           = "sluice_unseen_run_age_seconds"
 	overdueRuns         = "sluice_overdue_runs"
@@ -137,6 +138,8 @@ func outcomes() []Metric {
 		{attemptsFailed, Counter, ended[1:], "Attempts of TaskRuns that have failed and are retried."},
 		{merged, Counter, []Label{{labelMetric, "a metric of this table"}},
 			"Observations with the name `other` in their labels, because the metric has the most series that it may have."},
+		{exports, Counter, []Label{{labelOutcome, "`sent`, `failed` (also if the collector has rejected a part)"}},
+			"Messages with all metrics that were sent to a collector by OTLP."},
 	}
 }
 

@@ -21,6 +21,8 @@ type Set struct {
 	Collection *Collection
 	// Traces counts what has become of the spans of runs.
 	Traces *Traces
+	// Exports counts messages with metrics.
+	Exports *Exports
 
 	collectors []prometheus.Collector
 	settings   func() config.Observability
@@ -49,6 +51,7 @@ func New(build version.Info, settings func() config.Observability, log logr.Logg
 	}
 	s.Collection = newCollection(s)
 	s.Traces = newTraces(s)
+	s.Exports = newExports(s)
 	return s
 }
 

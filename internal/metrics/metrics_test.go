@@ -251,6 +251,18 @@ func TestCollection(t *testing.T) {
 	}
 }
 
+// TestExports: the outcomes of messages are counted.
+func TestExports(t *testing.T) {
+	set, registry := newSet(t)
+	for _, sent := range []bool{true, false, true} {
+		set.Exports.Exported(sent)
+	}
+	want := map[string]float64{buildInfo + " go1.26 abc v1": 1, exports + " sent": 2, exports + " failed": 1}
+	if diff := cmp.Diff(want, read(t, registry)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 func TestLoad(t *testing.T) {
 	load := NewLoad(func() collect.Load {
 		return collect.Load{
