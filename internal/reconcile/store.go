@@ -74,10 +74,12 @@ type Status[S any] struct {
 // It returns the stored status, and the refusal if this is not the given status. A returned error is transient, or is a
 // *FullError.
 func (s Status[S]) Store(ctx context.Context, status S) (stored S, refusal *Refusal, err error) {
-	if s.Size(status) > objectsize.Limit {
+	size := s.Size(status)
+	if size > objectsize.Limit {
 		status = s.Lean(status)
+		size = s.Size(status)
 	}
-	refusal, err = s.try(ctx, status)
+	refusal, err = s.try(ctx, status, size)
 	if refusal == nil {
 		return status, nil, err
 	}
@@ -87,7 +89,7 @@ func (s Status[S]) Store(ctx context.Context, status S) (stored S, refusal *Refu
 	var again *Refusal
 	for _, cut := range s.Cuts {
 		less := cut(status, *refusal)
-		if again, err = s.try(ctx, less); again == nil {
+		if again, err = s.try(ctx, less, s.Size(less)); again == nil {
 			return less, refusal, err
 		}
 	}
@@ -113,10 +115,9 @@ func (e *FullError) Error() string {
 	return "cannot store the outcome of the run, nothing of it runs: delete it: " + e.Refusal.String()
 }
 
-// try writes a status if the object with it is within the limit. It returns why the status cannot be stored. A returned error
-// is transient.
-func (s Status[S]) try(ctx context.Context, status S) (*Refusal, error) {
-	encoded := s.Size(status)
+// try writes a status if the object with it, of this many bytes, is within the limit. It returns why the status cannot be
+// stored. A returned error is transient.
+func (s Status[S]) try(ctx context.Context, status S, encoded int) (*Refusal, error) {
 	if encoded > objectsize.Limit {
 		return &Refusal{Size: encoded, Limit: objectsize.Limit}, nil
 	}

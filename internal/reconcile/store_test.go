@@ -254,3 +254,17 @@ func TestCurrent(t *testing.T) {
 		})
 	}
 }
+
+// TestStoreEncodesOnce: the size of an object is its encoding, which costs as much as the write itself.
+func TestStoreEncodesOnce(t *testing.T) {
+	s, sizes := &server{spec: 1000}, 0
+	statuses := s.statuses()
+	size := statuses.Size
+	statuses.Size = func(n int) int { sizes++; return size(n) }
+	if _, _, err := statuses.Store(t.Context(), 5000); err != nil {
+		t.Fatal(err)
+	}
+	if sizes != 1 {
+		t.Errorf("want the size computed once, got %d times", sizes)
+	}
+}

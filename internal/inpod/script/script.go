@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 )
 
 // PieceBytes is the maximum length of one piece. Linux refuses a single argument above 128 KiB, and about 2 MB of all
@@ -29,13 +30,21 @@ func WithShebang(script string) string {
 	return Shebang + script
 }
 
+// compressors are reused, because the tables of one take most of a megabyte, for a script of any length.
+var compressors = sync.Pool{New: func() any {
+	d, _ := flate.NewWriter(nil, flate.BestCompression) // there can be no error: the level is valid
+	return d
+}}
+
 // Encode returns script in one or more pieces of at most PieceBytes: raw deflate in base64 without padding, split. Neither
 // Kubernetes nor a shell expands anything in this alphabet.
 func Encode(script string) []string {
 	var b strings.Builder
 	e := base64.NewEncoder(base64.RawStdEncoding, &b)
-	// There can be no error: the level is valid, and a strings.Builder accepts all writes.
-	d, _ := flate.NewWriter(e, flate.BestCompression)
+	d, _ := compressors.Get().(*flate.Writer)
+	defer compressors.Put(d)
+	d.Reset(e)
+	// There can be no error: a strings.Builder accepts all writes.
 	_, _ = io.WriteString(d, script)
 	_ = d.Close()
 	_ = e.Close()

@@ -2,6 +2,7 @@ package script_test
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -120,5 +121,22 @@ func TestDecodeRefuses(t *testing.T) {
 	var b strings.Builder
 	if err := script.Decode(&b, script.Encode(strings.Repeat(" ", script.MaxBytes))); err != nil {
 		t.Errorf("a script of the largest size is refused: %v", err)
+	}
+}
+
+// TestEncodeReusesItsTables: a new compressor for each script took 60 % of all memory that the controller allocated.
+func TestEncodeReusesItsTables(t *testing.T) {
+	const scripts, each = 200, 100 << 10 // bytes; the tables have about 800 kB
+	allocated := func() uint64 {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.TotalAlloc
+	}
+	before := allocated()
+	for range scripts {
+		script.Encode("echo hello")
+	}
+	if got := allocated() - before; got > scripts*each {
+		t.Errorf("want at most %d bytes for each of %d scripts, got %d", each, scripts, got/scripts)
 	}
 }
