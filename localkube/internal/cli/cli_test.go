@@ -127,6 +127,9 @@ func TestErrors(t *testing.T) {
 			args:   []string{"fault", "delete", "--node", "localkube", "--dir", string(apiOnly)},
 			want:   "it has the control plane",
 		},
+		"EtcdQuota": {reason: "An empty cluster needs some room.", args: []string{
+			"up", "--dir", none, "--api-only", "--etcd-quota", "1Mi",
+		}, want: "at least 16Mi"},
 		"TunedNothing": {reason: "Without a node there is nothing to tune.", args: []string{
 			"up", "--dir", none, "--api-only", "--node-grace-period", "5s",
 		}, want: "there is no node"},

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -34,7 +35,11 @@ func newUp() *cobra.Command {
 		"size at which a container's log is rotated, such as 1Mi (default: the kubelet's, 10Mi)")
 	cmd.Flags().DurationVar(&o.Tuning.NodeGracePeriod, "node-grace-period", 0,
 		"time without a report after which the node is lost, in whole seconds, at least 4s (default: the controller manager's, 50s)")
+	quota := cmd.Flags().String("etcd-quota", "", "quota of etcd, such as 256Mi (default: 8Gi)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
+		if o.Tuning.EtcdQuota, err = etcdQuota(*quota); err != nil {
+			return err
+		}
 		if err := checkUp(o); err != nil {
 			return err
 		}
@@ -52,7 +57,7 @@ func checkUp(o lifecycle.Options) error {
 	if o.APIPort < 1 || o.APIPort > 65535 {
 		return fmt.Errorf("cannot use --api-port %d: a port is a number from 1 to 65535", o.APIPort)
 	}
-	if o.APIOnly && o.Tuning != (state.Tuning{}) {
+	if o.APIOnly && o.Tuning != (state.Tuning{EtcdQuota: o.Tuning.EtcdQuota}) {
 		return errors.New("cannot use --container-log-max-size or --node-grace-period with --api-only: there is no node")
 	}
 	if err := checkNodes(o); err != nil {
@@ -67,6 +72,21 @@ func checkUp(o lifecycle.Options) error {
 		return fmt.Errorf("cannot use --node-grace-period %s: give whole seconds, at least %s", grace, minNodeGrace)
 	}
 	return nil
+}
+
+// minEtcdQuota is room for the objects of an empty cluster, in bytes.
+const minEtcdQuota = 16 << 20
+
+// etcdQuota parses the flag for the quota of etcd; empty: the default.
+func etcdQuota(text string) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	q, err := resource.ParseQuantity(text)
+	if err != nil || q.CmpInt64(minEtcdQuota) < 0 || q.CmpInt64(math.MaxInt64) > 0 {
+		return 0, fmt.Errorf("cannot use --etcd-quota %q: give a number of bytes of at least 16Mi, such as 256Mi", text)
+	}
+	return q.Value(), nil
 }
 
 func newDown() *cobra.Command {

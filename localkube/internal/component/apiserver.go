@@ -1,6 +1,7 @@
 package component
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
@@ -9,6 +10,9 @@ import (
 	"github.com/sluice-ci/sluice/localkube/internal/pki"
 	"github.com/sluice-ci/sluice/localkube/internal/role"
 )
+
+// defaultEtcdQuota is the largest quota that etcd suggests, in bytes: 8 GiB.
+const defaultEtcdQuota = 8 << 30
 
 // EtcdSpec starts etcd. Its data is as disposable as the cluster, so it does not wait for the disk.
 func (c Cluster) EtcdSpec() Spec {
@@ -38,7 +42,7 @@ func (c Cluster) EtcdSpec() Spec {
 			"--heartbeat-interval=25",
 			"--election-timeout=250",
 			"--snapshot-count=10000",
-			"--quota-backend-bytes=8589934592",
+			fmt.Sprintf("--quota-backend-bytes=%d", cmp.Or(c.Tuning.EtcdQuota, defaultEtcdQuota)),
 			"--logger=zap",
 			"--log-level=warn",
 		},

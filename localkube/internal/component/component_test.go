@@ -52,6 +52,12 @@ func apiOnly() Cluster {
 	return Cluster{Dir: "/state/localkube", BinDir: "/opt/bin", Cluster: state.Cluster{APIOnly: true, APIPort: 7443, EtcdPort: 40001}}
 }
 
+func small() Cluster {
+	c := apiOnly()
+	c.Tuning.EtcdQuota = 256 << 20
+	return c
+}
+
 func audited() Cluster {
 	c := apiOnly()
 	c.AuditLog = true
@@ -59,7 +65,7 @@ func audited() Cluster {
 }
 
 func TestCommandLines(t *testing.T) {
-	n, a, tuned, audited := node(), apiOnly(), tuned(), audited()
+	n, a, tuned, audited, small := node(), apiOnly(), tuned(), audited(), small()
 	main, worker := several(), several().OfNode(2)
 	for name, spec := range map[string]Spec{
 		"api-only/etcd":                a.EtcdSpec(),
@@ -79,6 +85,8 @@ func TestCommandLines(t *testing.T) {
 		"worker/kube-proxy": worker.ProxySpec(),
 
 		"tuned/kube-controller-manager": tuned.ControllerManagerSpec(),
+
+		"small/etcd": small.EtcdSpec(),
 
 		"audited/kube-apiserver": audited.APIServerSpec(),
 	} {

@@ -106,6 +106,9 @@ func (o Options) matches(old state.Cluster) error {
 	case !slices.Equal(old.NodeLabels, sorted(o.NodeLabels)):
 		return fmt.Errorf("cannot bring up the cluster in %q with the node labels %q: it was made with %q; "+
 			"use another --dir, or `down` first", o.Dir, sorted(o.NodeLabels), old.NodeLabels)
+	case old.Tuning.EtcdQuota != o.Tuning.EtcdQuota:
+		return fmt.Errorf("cannot bring up the cluster in %q with --etcd-quota=%d: it was made with %d; use another --dir, or `down` first",
+			o.Dir, o.Tuning.EtcdQuota, old.Tuning.EtcdQuota)
 	case old.Tuning != o.Tuning:
 		return fmt.Errorf("cannot bring up the cluster in %q with --container-log-max-size=%q and "+
 			"--node-grace-period=%s: it was made with %q and %s; "+

@@ -10,4 +10,6 @@ type Tuning struct {
 	// NodeGracePeriod is the time without a report after which the node counts as lost, in whole seconds, at least 4. 0 means
 	// the controller manager's default, 50 s.
 	NodeGracePeriod time.Duration `json:"nodeGracePeriod,omitempty"`
+	// EtcdQuota is the quota of etcd in bytes. 0 means 8 GiB.
+	EtcdQuota int64 `json:"etcdQuota,omitempty"`
 }
