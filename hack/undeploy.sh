@@ -6,5 +6,5 @@ cd "$root"
 . hack/kubectl.sh
 
 hack/tool.sh kustomize
-"$KUBECTL" delete --ignore-not-found -f config/enable-log-access-to-controller/
+"$KUBECTL" delete --ignore-not-found -f config/enable-log-access-to-controller/ -f config/enable-retention/
 bin/tools/kustomize build config/default | "$KUBECTL" delete --ignore-not-found -f -

@@ -12,6 +12,14 @@ const ReservedAnnotations = "chains.tekton.dev/"
 // flag enable-results-from-annotation: "false" the annotation is refused.
 const AnnotationResultsFrom = "sluice.dev/results-from"
 
+// AnnotationKeep with the value "true" on a run, or on the Task or Pipeline that it refers to, keeps the run: retention never
+// deletes it.
+const AnnotationKeep = "sluice.dev/keep"
+
+// AnnotationTTL on a run is its time to live after its end, in seconds; -1: it has no end. It overrides the retention of the
+// installation. The key is that of Tekton's pruner.
+const AnnotationTTL = "pruner.tekton.dev/ttlSecondsAfterFinished"
+
 // AnnotationStoppedAt on a pod is the time at which the controller asked for the pod's end, as RFC 3339. After that
 // the node has a bounded time to end the pod. A pod that does not end in that time does not keep its run from ending.
 const AnnotationStoppedAt = "sluice.dev/stopped-at"

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
@@ -14,6 +15,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/objectsize"
 	"github.com/sluice-ci/sluice/internal/ownership"
 	"github.com/sluice-ci/sluice/internal/pipelinerun"
 	"github.com/sluice-ci/sluice/internal/pod"
@@ -35,11 +37,13 @@ func cacheOptions(o *options) (cache.Options, error) {
 		&corev1.Pod{}:       {Label: pods, Transform: transform(pod.Trim)},
 		&v1.TaskRun{}: {Transform: transform(func(tr *v1.TaskRun) {
 			if runs.TrimTaskRun(tr) {
+				keepLength(tr, tr.Status.Done())
 				taskrun.Trim(tr)
 			}
 		})},
 		&v1.PipelineRun{}: {Transform: transform(func(pr *v1.PipelineRun) {
 			if runs.TrimPipelineRun(pr) {
+				keepLength(pr, pr.Status.Done())
 				pipelinerun.Trim(pr)
 			}
 		})},
@@ -51,6 +55,13 @@ func cacheOptions(o *options) (cache.Options, error) {
 		}
 	}
 	return cache.Options{DefaultTransform: trimOthers(cache.TransformStripManagedFields()), ByObject: byObject}, nil
+}
+
+// keepLength notes how many bytes a finished run has in etcd, before its results are dropped: retention counts them.
+func keepLength(run metav1.Object, done bool) {
+	if done {
+		objectsize.KeepLength(run)
+	}
 }
 
 // podsOfRuns selects the pods of runs. Tekton's pods have the same label, so beside Tekton they need another one, which only

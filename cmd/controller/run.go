@@ -88,6 +88,9 @@ func run(ctx context.Context, o *options) error {
 	if err := addClientInfo(mgr, o); err != nil {
 		return err
 	}
+	if err := addRetention(ctx, mgr, o, store, monitor); err != nil {
+		return err
+	}
 	if err := errors.Join(monitor.addToManager(ctx, mgr, store, o.runs()), monitor.export(ctx, o, store)); err != nil {
 		return err
 	}

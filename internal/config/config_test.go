@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/retention"
 	"github.com/sluice-ci/sluice/internal/trust"
 	"github.com/sluice-ci/sluice/internal/validation"
 )
@@ -338,6 +339,46 @@ func TestParseDefaults(t *testing.T) {
 			data:   map[string]string{"default-forbidden-env": "HTTP_PROXY, NO_PROXY,,"},
 			want:   defaults(func(d *Defaults) { d.ForbiddenEnv = []string{"HTTP_PROXY", "NO_PROXY"} }),
 		},
+		"Retention": {
+			reason: "rules for finished runs, with a namespace",
+			data: map[string]string{
+				"default-retention": "historyLimit: 5\nstoredBytesLimit: 1Mi\nnamespaces: {dev: {ttlSecondsAfterFinished: 60}}",
+			},
+			want: defaults(func(d *Defaults) {
+				d.Retention = &retention.Settings{
+					Policy:     retention.Policy{HistoryLimit: new(int64(5)), StoredBytesLimit: new(resource.MustParse("1Mi"))},
+					Namespaces: map[string]retention.Policy{"dev": {TTLSecondsAfterFinished: new(int64(60))}},
+				}
+			}),
+		},
+		"RetentionWithoutRules": {
+			reason: "only annotations have an effect",
+			data:   map[string]string{"default-retention": "{}"},
+			want:   defaults(func(d *Defaults) { d.Retention = &retention.Settings{} }),
+		},
+		"RetentionTypo": {
+			reason:  "an unknown field deletes nothing",
+			data:    map[string]string{"default-retention": "historyLimit: 5\nttlSeconds: 60"},
+			want:    Default().Defaults,
+			problem: `unknown field "ttlSeconds"`,
+		},
+		"RetentionNegative": {
+			reason:  "an invalid limit deletes nothing",
+			data:    map[string]string{"default-retention": "historyLimit: -5"},
+			want:    Default().Defaults,
+			problem: "historyLimit: -5 is not from 0",
+		},
+		"EtcdQuota": {
+			reason: "a quantity",
+			data:   map[string]string{"etcd-quota": "8Gi"},
+			want:   defaults(func(d *Defaults) { d.EtcdQuota = 8 << 30 }),
+		},
+		"EtcdQuotaWrong": {
+			reason:  "what is no quantity",
+			data:    map[string]string{"etcd-quota": "much"},
+			want:    Default().Defaults,
+			problem: `etcd-quota: "much" is not a number of bytes`,
+		},
 		"Duration": {
 			reason:  "a number is no duration",
 			data:    map[string]string{"default-imagepullbackoff-timeout": "5"},
@@ -388,5 +429,23 @@ func TestNotify(t *testing.T) {
 	s.SetMetrics(Observability{})
 	if diff := cmp.Diff([]string{"", "a", "a"}, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestStoreReportsChanges: a receiver sees that there were changes, however many there were.
+func TestStoreReportsChanges(t *testing.T) {
+	s := NewStore(Default())
+	for range 3 {
+		s.SetDefaults(Default().Defaults)
+	}
+	select {
+	case <-s.Changed():
+	default:
+		t.Error("want a value after changes")
+	}
+	select {
+	case <-s.Changed():
+		t.Error("want no second value without a further change")
+	default:
 	}
 }

@@ -3,13 +3,16 @@ package config
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/retention"
 	"github.com/sluice-ci/sluice/internal/validation"
 )
 
@@ -25,7 +28,18 @@ const (
 	keyPullTimeout    = "default-imagepullbackoff-timeout"
 	keyForbiddenEnv   = "default-forbidden-env"
 	keyResolution     = KeyResolutionTimeout
+	keyRetention      = KeyRetention
+	keyEtcdQuota      = KeyEtcdQuota
 )
+
+// KeyRetention is the key of config-defaults for Defaults.Retention, and KeyEtcdQuota that for Defaults.EtcdQuota.
+const (
+	KeyRetention = "default-retention"
+	KeyEtcdQuota = "etcd-quota"
+)
+
+// DefaultEtcdQuota is the quota in bytes that etcd has by default: 2 GiB.
+const DefaultEtcdQuota = 2 << 30
 
 // KeyResolutionTimeout is the key of config-defaults for Defaults.ResolutionTimeout.
 const KeyResolutionTimeout = "default-maximum-resolution-timeout"
@@ -36,7 +50,7 @@ const maxTimeoutMinutes = 100 * 365 * 24 * 60
 func defaultsKeys() []string {
 	return []string{
 		keyTimeoutMinutes, keyServiceAccount, keyManagedBy, keyPodTemplate, keyBinding, keyResources, keyMatrix, keyPullTimeout,
-		keyForbiddenEnv, keyResolution,
+		keyForbiddenEnv, keyResolution, keyRetention, keyEtcdQuota,
 	}
 }
 
@@ -64,12 +78,17 @@ type Defaults struct {
 	ResolutionTimeout time.Duration
 	// ForbiddenEnv are the environment variables that the pod template of a run must not set.
 	ForbiddenEnv []string
+	// Retention are the rules by which finished runs are deleted; nil: none is.
+	Retention *retention.Settings
+	// EtcdQuota is how many bytes etcd may hold (its flag --quota-backend-bytes). A warning reports when finished runs need most
+	// of it; 0: no warning.
+	EtcdQuota int64
 }
 
 func defaultDefaults() Defaults {
 	return Defaults{
 		Timeout: 60 * time.Minute, ManagedBy: v1.ManagedBy, MaxMatrixCombinations: validation.DefaultLimits().MatrixCombinations,
-		ResolutionTimeout: time.Minute,
+		ResolutionTimeout: time.Minute, EtcdQuota: DefaultEtcdQuota,
 	}
 }
 
@@ -92,6 +111,8 @@ func ParseDefaults(data map[string]string) (Defaults, []SettingError) {
 	s.duration(keyPullTimeout, &defaults.ImagePullTimeout)
 	s.duration(keyResolution, &defaults.ResolutionTimeout)
 	defaults.ForbiddenEnv = entries(data[keyForbiddenEnv])
+	defaults.Retention = s.retention()
+	s.quantity(keyEtcdQuota, &defaults.EtcdQuota)
 	return defaults, s.problems
 }
 
@@ -104,6 +125,20 @@ func (s *settings) binding() *v1.WorkspaceBinding {
 		return nil
 	}
 	return binding
+}
+
+// retention parses the rules for finished runs. Invalid ones delete nothing.
+func (s *settings) retention() *retention.Settings {
+	const want = "rules for finished runs in YAML, such as historyLimit: 20"
+	rules := document[retention.Settings](s, keyRetention, want)
+	if rules == nil {
+		return nil
+	}
+	if err := rules.Validate(); err != nil {
+		s.refuse(keyRetention, fmt.Sprintf("%s (%v)", want, err), "nothing")
+		return nil
+	}
+	return rules
 }
 
 // sources counts the volume sources of a binding.
@@ -152,4 +187,18 @@ func (s *settings) duration(key string, into *time.Duration) {
 		return
 	}
 	*into = d
+}
+
+// quantity parses a number of bytes of at least 0, such as 2Gi.
+func (s *settings) quantity(key string, into *int64) {
+	value, ok := s.data[key]
+	if !ok {
+		return
+	}
+	q, err := resource.ParseQuantity(value)
+	if err != nil || q.Sign() < 0 || q.CmpInt64(math.MaxInt64) > 0 {
+		s.refuse(key, "a number of bytes of at least 0, such as 2Gi", strconv.FormatInt(*into, 10))
+		return
+	}
+	*into = q.Value()
 }

@@ -62,7 +62,7 @@ func (w *Watcher) logInForce(ctx context.Context, name types.NamespacedName) {
 		logger.Info("defaults in force", "timeout", c.Defaults.Timeout.String(), "serviceAccount", c.Defaults.ServiceAccount,
 			"managedBy", c.Defaults.ManagedBy, "podTemplate", c.Defaults.PodTemplate != nil, "workspaceBinding", c.Defaults.WorkspaceBinding != nil,
 			"containerResources", len(c.Defaults.ContainerResources), "imagePullTimeout", c.Defaults.ImagePullTimeout.String(),
-			"forbiddenEnv", c.Defaults.ForbiddenEnv)
+			"forbiddenEnv", c.Defaults.ForbiddenEnv, "retention", c.Defaults.Retention != nil, "etcdQuota", c.Defaults.EtcdQuota)
 	case ObservabilityName:
 		logger.Info("settings of the metrics in force", "metrics", c.Metrics)
 	case TracingName:

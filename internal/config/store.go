@@ -7,6 +7,8 @@ type Store struct {
 	current atomic.Pointer[Config]
 	// changed is called after each change; nil if not needed.
 	changed atomic.Pointer[func(Config)]
+	// news receives after changes.
+	news chan struct{}
 }
 
 // Notify calls f with the configuration in force, and again after each change. f must not wait. Only one function is called.
@@ -17,7 +19,7 @@ func (s *Store) Notify(f func(Config)) {
 
 // NewStore returns a Store that holds c.
 func NewStore(c Config) *Store {
-	s := &Store{}
+	s := &Store{news: make(chan struct{}, 1)}
 	s.current.Store(&c)
 	return s
 }
@@ -45,6 +47,9 @@ func (s *Store) SetSharedCluster(r ClusterResolver) {
 	s.update(func(c *Config) { c.Cluster.Shared = r.lists() })
 }
 
+// Changed returns a channel that receives a value after one or more changes. It is for one receiver.
+func (s *Store) Changed() <-chan struct{} { return s.news }
+
 func (s *Store) update(change func(*Config)) {
 	for {
 		old := s.current.Load()
@@ -53,6 +58,10 @@ func (s *Store) update(change func(*Config)) {
 		if s.current.CompareAndSwap(old, &next) {
 			break
 		}
+	}
+	select {
+	case s.news <- struct{}{}:
+	default: // the receiver has not seen the change before yet
 	}
 	if f := s.changed.Load(); f != nil {
 		(*f)(s.Load())

@@ -87,6 +87,10 @@ const (
 	tracedRuns          = "sluice_traced_runs_total"
 	traceSpans          = "sluice_trace_spans_total"
 	buildInfo           = "sluice_build_info"
+	storedBytes         = "sluice_stored_run_bytes"
+	storedQuota         = "sluice_stored_run_quota_bytes"
+	runsDeleted         = "sluice_runs_deleted_total"
+	deletesRefused      = "sluice_run_deletes_refused_total"
 )
 
 // Labels that several metrics have, and their values.
@@ -118,7 +122,7 @@ const (
 
 // Catalog returns every metric, in the order of docs/operations.md.
 func Catalog() []Metric {
-	return slices.Concat(outcomes(), unfinished(), work(), beside(), tracing(), resultsMetrics())
+	return slices.Concat(outcomes(), unfinished(), work(), stored(), beside(), tracing(), resultsMetrics())
 }
 
 func outcomes() []Metric {
@@ -184,6 +188,19 @@ func work() []Metric {
 			"Runs that have ended without their results because their object would be too large."},
 		{buildInfo, Gauge, []Label{{"version", "`sluice --version`"}, {"revision", "commit"}, {"goversion", "Go"}},
 			"1, with the version of the controller in labels."},
+	}
+}
+
+// stored returns the metrics of retention.
+func stored() []Metric {
+	kind := Label{labelKind, valuesKind}
+	return []Metric{
+		{storedBytes, Gauge, []Label{{labelNamespace, "the 20 with the most bytes; `_other` for the rest"}},
+			"Bytes that finished runs have in etcd."},
+		{storedQuota, Gauge, nil, "Bytes that etcd may hold: the setting `etcd-quota`; 0 if there is no warning."},
+		{runsDeleted, Counter, []Label{kind, {"rule", "`ttl`, `history`, `bytes`"}}, "Finished runs that retention has deleted."},
+		{deletesRefused, Counter, []Label{kind, {labelCause, "`conflict` (the run has changed), `forbidden`, `other`"}},
+			"Deletions of finished runs that the API server has refused."},
 	}
 }
 

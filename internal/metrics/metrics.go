@@ -23,6 +23,8 @@ type Set struct {
 	Traces *Traces
 	// Exports counts messages with metrics.
 	Exports *Exports
+	// Retention counts deletions of finished runs.
+	Retention *Retention
 
 	collectors []prometheus.Collector
 	settings   func() config.Observability
@@ -52,6 +54,7 @@ func New(build version.Info, settings func() config.Observability, log logr.Logg
 	s.Collection = newCollection(s)
 	s.Traces = newTraces(s)
 	s.Exports = newExports(s)
+	s.Retention = &Retention{deleted: add(s, counter(runsDeleted)), refused: add(s, counter(deletesRefused))}
 	return s
 }
 

@@ -86,9 +86,13 @@ func NewMarked() Marked {
 
 // Mark counts a run of a kind of the API.
 func (m Marked) Mark(kind string) {
-	label := TaskRun
+	m.WithLabelValues(string(labelOf(kind))).Inc()
+}
+
+// labelOf returns the value of the label for a kind of the API.
+func labelOf(kind string) Kind {
 	if kind == v1.KindPipelineRun {
-		label = PipelineRun
+		return PipelineRun
 	}
-	m.WithLabelValues(string(label)).Inc()
+	return TaskRun
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
@@ -38,6 +39,15 @@ func Unnamed(managedBy *string) bool { return managedBy == nil || *managedBy == 
 // Child reports whether another run owns a run. The controller of the owner has created the run and continues to manage it,
 // whatever the label of the namespace says by now.
 func Child(run metav1.Object) bool { return slices.ContainsFunc(run.GetOwnerReferences(), isRun) }
+
+// Parent returns the UID of the run that owns a run; empty if there is none.
+func Parent(run metav1.Object) types.UID {
+	owners := run.GetOwnerReferences()
+	if i := slices.IndexFunc(owners, isRun); i >= 0 {
+		return owners[i].UID
+	}
+	return ""
+}
 
 func isRun(owner metav1.OwnerReference) bool {
 	group, _, _ := strings.Cut(owner.APIVersion, "/")

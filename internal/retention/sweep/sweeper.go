@@ -1,0 +1,212 @@
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/time/rate"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/ownership"
+	"github.com/sluice-ci/sluice/internal/retention"
+)
+
+const (
+	// pace is the shortest time from a change to the pass over its namespace. Changes within it share the pass.
+	pace = 5 * time.Second
+	// sweepEvery is the longest time between two passes over a namespace, in case an event was lost.
+	sweepEvery = 10 * time.Minute
+	// perPass is the maximum number of deletions of one pass, so that other namespaces get their turns.
+	perPass = 100
+	// perSecond is the maximum number of deletions in a second, in all namespaces.
+	perSecond = 20
+	// maxFailures ends a pass whose deletions fail.
+	maxFailures = 3
+	// refusedFor is the time to the next try if the controller may not delete runs.
+	refusedFor = 10 * time.Minute
+	// sentFor is how long a deletion counts that the cache does not show yet.
+	sentFor = time.Minute
+	// patience bounds one request.
+	patience = 10 * time.Second
+)
+
+// Refusal is why a deletion was refused.
+type Refusal string
+
+// The refusals.
+const (
+	// Changed: the run has changed since the decision, which is made again.
+	Changed Refusal = "conflict"
+	// Forbidden: the controller may not delete runs.
+	Forbidden Refusal = "forbidden"
+	// Other: another error of the API server, such as that of an admission webhook.
+	Other Refusal = "other"
+)
+
+// Meter counts deletions.
+type Meter interface {
+	// Deleted counts a run of a kind that was deleted, by the value of a retention.Reason.
+	Deleted(kind, reason string)
+	// Refused counts a deletion that was refused, by the value of a Refusal.
+	Refused(kind, cause string)
+}
+
+// Options are the dependencies of a Sweeper.
+type Options struct {
+	// Client deletes runs, and reads the ConfigMap that a warning is about.
+	Client client.Client
+	// Runs reads runs from a cache.
+	Runs Runs
+	// Manages decides which runs the controller manages. It deletes no others.
+	Manages ownership.Rule
+	// Config has the rules.
+	Config *config.Store
+	// Recorder emits the warnings.
+	Recorder events.EventRecorder
+	// Settings is the ConfigMap with the rules, which a warning about the whole cluster is about.
+	Settings types.NamespacedName
+	// Clock returns the time.
+	Clock clock.PassiveClock
+	// Meter counts deletions.
+	Meter Meter
+	// Ledger counts bytes.
+	Ledger *Ledger
+}
+
+// Sweeper deletes finished runs, one namespace at a time. It reads no runs from the API server. Only one worker may use it.
+type Sweeper struct {
+	Options
+
+	limiter *rate.Limiter
+	// sent has the times of deletions that the cache may not show yet.
+	sent     map[types.UID]time.Time
+	warnings *warnings
+}
+
+// New returns a Sweeper.
+func New(o Options) *Sweeper {
+	return &Sweeper{
+		Options: o, limiter: rate.NewLimiter(perSecond, perSecond), sent: map[types.UID]time.Time{}, warnings: newWarnings(o.Clock),
+	}
+}
+
+// Reconcile makes one pass over the namespace that the request names. The request without a namespace is about the cluster.
+func (s *Sweeper) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	if request.Namespace == "" {
+		return ctrl.Result{}, s.warnCluster(ctx)
+	}
+	defaults := s.Config.Load().Defaults
+	if defaults.Retention == nil {
+		return ctrl.Result{}, nil
+	}
+	return s.sweep(ctx, request.Namespace, defaults.Retention.For(request.Namespace))
+}
+
+// sweep deletes what the rules say, and returns when the next pass is due.
+func (s *Sweeper) sweep(ctx context.Context, namespace string, rules retention.Rules) (ctrl.Result, error) {
+	runs, err := factsOf(s.Runs, namespace, s.Manages)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	s.markSent(runs)
+	now := s.Clock.Now()
+	d := retention.Decide(runs, rules, now)
+	s.warnNamespace(namespace, runs, rules, d)
+	err = s.deleteAll(ctx, d.Delete[:min(perPass, len(d.Delete))])
+	if apierrors.IsForbidden(err) {
+		return ctrl.Result{RequeueAfter: refusedFor}, nil // the event says so
+	}
+	if err != nil {
+		return ctrl.Result{}, fmt.Errorf("cannot delete all runs of namespace %q that retention selects: %w", namespace, err)
+	}
+	after := sweepEvery
+	if !d.Next.IsZero() {
+		after = min(after, max(d.Next.Sub(now), time.Second))
+	}
+	if len(d.Delete) > perPass {
+		after = time.Second
+	}
+	return ctrl.Result{RequeueAfter: after}, nil
+}
+
+// markSent marks the runs as leaving whose deletion the cache does not show yet, so that they count no more.
+func (s *Sweeper) markSent(runs []retention.Run) {
+	for uid, at := range s.sent {
+		if s.Clock.Since(at) > sentFor {
+			delete(s.sent, uid)
+		}
+	}
+	if len(s.sent) == 0 {
+		return
+	}
+	for i := range runs {
+		if _, ok := s.sent[runs[i].UID]; ok {
+			runs[i].Leaving = true
+		}
+	}
+}
+
+// deleteAll deletes runs. It returns the errors of deletions that will be tried again. If the controller may not delete runs, it
+// stops at once.
+func (s *Sweeper) deleteAll(ctx context.Context, all []retention.Deletion) error {
+	var failures []error
+	for _, one := range all {
+		if err := s.limiter.Wait(ctx); err != nil {
+			return fmt.Errorf("cannot wait for the turn of a deletion: %w", err)
+		}
+		err := s.deleteOne(ctx, one.Run)
+		switch {
+		case err == nil:
+			s.sent[one.Run.UID] = s.Clock.Now()
+			s.Meter.Deleted(one.Run.Kind, string(one.Reason))
+			log.FromContext(ctx).Info("deleted a finished run", "kind", one.Run.Kind, "name", one.Run.Name, "rule", one.Reason,
+				"bytes", one.Bytes, "ended", one.Run.Ended)
+		case apierrors.IsNotFound(err): // deleted by its user meanwhile
+		case apierrors.IsConflict(err):
+			s.Meter.Refused(one.Run.Kind, string(Changed)) // the event of the change starts the next pass
+		case apierrors.IsForbidden(err):
+			s.Meter.Refused(one.Run.Kind, string(Forbidden))
+			s.warnForbidden(one.Run, err)
+			return err
+		default:
+			s.Meter.Refused(one.Run.Kind, string(Other))
+			if failures = append(failures, err); len(failures) == maxFailures {
+				return errors.Join(failures...)
+			}
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// deleteOne deletes a run in the version that the decision was about. Kubernetes deletes what the run owns afterwards: deletion in
+// the foreground would write the run once more, with its results, and so need room in etcd. Finalizers are respected.
+func (s *Sweeper) deleteOne(ctx context.Context, r retention.Run) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := s.Client.Delete(ctx, object(r), client.PropagationPolicy(metav1.DeletePropagationBackground),
+		client.Preconditions{UID: &r.UID, ResourceVersion: &r.Version})
+	if err != nil {
+		return fmt.Errorf("cannot delete %s %q: %w", r.Kind, r.Name, err)
+	}
+	return nil
+}
+
+// object returns the object of a run with what identifies it.
+func object(r retention.Run) client.Object {
+	meta := metav1.ObjectMeta{Namespace: r.Namespace, Name: r.Name, UID: r.UID}
+	if r.Kind == v1.KindPipelineRun {
+		return &v1.PipelineRun{ObjectMeta: meta}
+	}
+	return &v1.TaskRun{ObjectMeta: meta}
+}
