@@ -25,6 +25,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cmd/list"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/logs"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/migrate"
+	"github.com/sluice-ci/sluice/internal/cli/cmd/prune"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/resolve"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/results"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/run"
@@ -95,6 +96,7 @@ func addCommands(root *cobra.Command, t *terminal.Terminal, flags *cluster.Flags
 		timeline.NewCommand(t, flags),
 		cancel.NewCommand(t, flags),
 		deletecmd.NewCommand(t, flags),
+		prune.NewCommand(t, flags),
 	)
 	add(root, groupFiles,
 		validate.NewCommand(t, flags),

@@ -267,7 +267,7 @@ func TestExamineBesideTekton(t *testing.T) {
 				tc.change(h)
 			}
 			var seen []string
-			for _, f := range Examine(context.Background(), h.cluster(t), Readers{Configz: h.read, OpenAPI: h.published}) {
+			for _, f := range Examine(context.Background(), h.cluster(t), Readers{Configz: h.read, OpenAPI: h.published, Storage: h.metrics}) {
 				if f.Check == tc.check {
 					seen = append(seen, string(f.Level)+" "+f.What)
 					if f.Level == tc.level && strings.Contains(f.What, tc.want) {
@@ -283,7 +283,7 @@ func TestExamineBesideTekton(t *testing.T) {
 // TestBesideTektonWithoutProblems: on a cluster where everything works, doctor has no problems and no warnings.
 func TestBesideTektonWithoutProblems(t *testing.T) {
 	h := neighbors()
-	for _, f := range Examine(context.Background(), h.cluster(t), Readers{Configz: h.read, OpenAPI: h.published}) {
+	for _, f := range Examine(context.Background(), h.cluster(t), Readers{Configz: h.read, OpenAPI: h.published, Storage: h.metrics}) {
 		if f.Level != OK {
 			t.Errorf("%s: %s %s", f.Check, f.Level, f.What)
 		}
@@ -296,7 +296,7 @@ func TestDoctorWithoutTekton(t *testing.T) {
 	h := neighbors()
 	h.uninstallTekton()
 	var problems []string
-	for _, f := range Examine(context.Background(), h.cluster(t), Readers{Configz: h.read, OpenAPI: h.published}) {
+	for _, f := range Examine(context.Background(), h.cluster(t), Readers{Configz: h.read, OpenAPI: h.published, Storage: h.metrics}) {
 		if f.Level == OK {
 			continue
 		}

@@ -22,7 +22,7 @@ func TestCommand(t *testing.T) {
 		o := &Options{
 			Terminal: terminal.Plain(nil, &stdout, &stderr),
 			Source:   cluster.Fixed{Cluster: h.cluster(t)},
-			Readers:  Readers{Configz: h.read, OpenAPI: h.published},
+			Readers:  Readers{Configz: h.read, OpenAPI: h.published, Storage: h.metrics},
 			Output:   "table",
 		}
 		if len(args) > 0 {

@@ -27,12 +27,13 @@ type Options struct {
 
 // NewCommand returns the command `sluice doctor`.
 func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
-	o := &Options{Terminal: t, Source: source, Readers: Readers{Configz: viaProxy, OpenAPI: published}}
+	o := &Options{Terminal: t, Source: source, Readers: Readers{Configz: viaProxy, OpenAPI: published, Storage: scraped}}
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check whether the cluster is ready for runs, and what to do",
 		Long: `Checks the version of the cluster, the kinds, the controller, other controllers, the settings, the right to read logs, the
-webhooks, the rotation of logs on the nodes, and your rights. It changes nothing: the request for the webhooks is a dry run.
+webhooks, the rotation of logs on the nodes, how full etcd is, and your rights. It changes nothing: the request for the webhooks is
+a dry run.
 
 Beside Tekton it also shows the settings in force and where each comes from, the fields that Tekton's kinds lack, the
 namespaces of Sluice, and the runs there that the webhook has missed.
@@ -117,6 +118,7 @@ func checks() []check {
 		{"log access", logAccess},
 		{"webhooks", webhooks},
 		{"log rotation", rotation},
+		{"storage", stored},
 		{"your rights", rights},
 	}
 }

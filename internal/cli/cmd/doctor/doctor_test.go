@@ -359,7 +359,7 @@ func TestExamine(t *testing.T) {
 			h := healthy()
 			tc.ill(h)
 			var found []Finding
-			for _, f := range Examine(context.Background(), h.cluster(t), Readers{Configz: h.read, OpenAPI: h.published}) {
+			for _, f := range Examine(context.Background(), h.cluster(t), Readers{Configz: h.read, OpenAPI: h.published, Storage: h.metrics}) {
 				if f.Check == tc.check {
 					found = append(found, f)
 				}

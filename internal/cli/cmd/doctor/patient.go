@@ -22,6 +22,7 @@ import (
 type Readers struct {
 	Configz Configz
 	OpenAPI OpenAPI
+	Storage Storage
 }
 
 // Configz reads the configuration of the kubelet of a node as JSON.

@@ -65,7 +65,7 @@ func TestResolvers(t *testing.T) {
 				h.objects = append(h.objects, d)
 			}
 			var found []Finding
-			for _, f := range Examine(t.Context(), h.cluster(t), Readers{Configz: h.read, OpenAPI: h.published}) {
+			for _, f := range Examine(t.Context(), h.cluster(t), Readers{Configz: h.read, OpenAPI: h.published, Storage: h.metrics}) {
 				if f.Check == "resolvers" {
 					found = append(found, f)
 				}

@@ -36,9 +36,17 @@ function showList() {
   byId("where").textContent = "";
   document.title = "Sluice";
   if (!listEvents || listEvents.readyState === EventSource.CLOSED) {
-    listEvents = open("/api/v1/runs/events", { runs: (all) => { entries = all || []; drawList(); } });
+    listEvents = open("/api/v1/runs/events", { runs: (all) => { entries = all || []; drawList(); }, stored: drawStored });
   }
   drawList();
+}
+
+// drawStored shows how many bytes finished runs have in etcd.
+function drawStored(all) {
+  const line = byId("stored");
+  line.textContent = "Finished runs: " + bytes(all.bytes) + " in etcd" + (all.quota > 0 ? " of " + bytes(all.quota) : "") +
+    (all.near ? " (nearly full: sluice prune)" : "");
+  line.className = all.near ? "state failed" : "";
 }
 
 const addressOf = (e) => [e.namespace, e.kind.toLowerCase(), e.name].map(encodeURIComponent).join("/");

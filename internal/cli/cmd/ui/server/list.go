@@ -58,6 +58,7 @@ func (s *Server) listEvents(w http.ResponseWriter, r *http.Request) {
 		go s.watch(ctx, kind, changes)
 	}
 	known, changed := map[types.UID]runs.Run{}, true
+	counted, shown, quota := newSizes(), int64(-1), s.quota(ctx)
 	ticker := time.NewTicker(pause)
 	defer ticker.Stop()
 	for {
@@ -65,8 +66,15 @@ func (s *Server) listEvents(w http.ResponseWriter, r *http.Request) {
 		case <-ctx.Done():
 			return
 		case c := <-changes:
+			counted.apply(c) // before the large parts are dropped
 			changed = c.apply(known) || changed
 		case <-ticker.C:
+			if counted.total != shown {
+				shown = counted.total
+				if err := out.send("stored", counted.storage(quota)); err != nil {
+					return
+				}
+			}
 			if !changed {
 				continue
 			}
