@@ -7,7 +7,7 @@ export GOFLAGS := $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo down test test-unit test-integration test-e2e test-beside test-fault test-nodes test-resolvers test-tutorials soak fuzz lint lint-prose verify vuln sbom reproducible generate images site standins cli deploy undeploy conformance bench bench-scale localkube deps
+.PHONY: help demo down test test-unit test-integration test-e2e test-beside test-fault test-nodes test-resolvers test-tutorials soak fuzz lint lint-prose verify vuln sbom reproducible generate images site standins cli deploy undeploy conformance bench bench-scale retention localkube deps
 
 ## Use it
 
@@ -113,6 +113,9 @@ bench: ## Start a cluster and measure how long TaskRuns take, compared with bare
 
 bench-scale: ## Start an API server and measure the resources that the controller needs for thousands of tasks
 	@hack/with-localkube.sh --api-only hack/bench-scale.sh
+
+retention: ## Fill an etcd of 256 MiB with results of 1 MB for an hour, with retention; RETENTION="-off" shows its alarm
+	@hack/with-localkube.sh --api-only --etcd-quota=256Mi hack/retention.sh $(RETENTION)
 
 localkube: ## Build bin/localkube and the programs that it needs
 	@hack/build-localkube.sh
