@@ -72,6 +72,10 @@ const (
 	AnnotationDeliveryTraceparent    = "tekton.dev/deliveryTraceparent"
 )
 
+// AnnotationEvents in the status of a run, or on a CustomRun, says which events about the run have been sent: the number of the last
+// event, and the numbers and phases of those that no receiver has accepted yet.
+const AnnotationEvents = "sluice.dev/events"
+
 // AnnotationOlder on an object has the fields of v1beta1 that v1 does not have, and that no annotation of Tekton is for. It is a JSON
 // tree of the fields; the elements of a list are fields with their index as the name. Under the name of a field that v1 has is the
 // original value of a field that it replaces.
@@ -98,7 +102,7 @@ func ConversionAnnotations() []string {
 // from one object to another, because a user may have set them on the source.
 func ControllerAnnotations() []string {
 	return []string{AnnotationStoppedAt, AnnotationSteps, AnnotationFinal, AnnotationUnread, AnnotationPodsRemade, AnnotationOnError,
-		AnnotationStopRequested, AnnotationStopReason}
+		AnnotationStopRequested, AnnotationStopReason, AnnotationEvents}
 }
 
 // FinalPodTemplate and the others are the parts of a TaskRun's spec that AnnotationFinal can list.

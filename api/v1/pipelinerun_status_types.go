@@ -10,6 +10,10 @@ import (
 // PipelineRunStatus is the progress of a run, and what it produced. It refers to the run's TaskRuns and does not
 // repeat them, so that large results are stored once.
 type PipelineRunStatus struct {
+	// Annotations have what no field of the status is for, under keys of sluice.dev. Only the controller writes a status, so
+	// users cannot change them.
+	// +optional
+	Annotations map[string]string `json:"annotations,omitempty"`
 	// ObservedGeneration is the generation of the spec that this status describes.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`

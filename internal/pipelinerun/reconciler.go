@@ -58,6 +58,8 @@ type Dependencies struct {
 	Passes  *health.Passes
 	// Traces sends the spans of runs; nil if they are not sent.
 	Traces *traces.Exporter
+	// Outbox sends messages about runs; nil if none are sent.
+	Outbox reconcile.Outbox[*v1.PipelineRun, v1.PipelineRunStatus]
 	// Requests fetches definitions through ResolutionRequests; nil if the resolvers of this process are the only ones.
 	Requests *request.Client
 	// Trust verifies the signatures of what resolvers find; nil if they need none.
@@ -85,7 +87,7 @@ func NewReconciler(d Dependencies) *Reconciler {
 		statuses: reconcile.Statuses[*v1.PipelineRun, v1.PipelineRunStatus]{
 			Kind: runKind(), Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock,
 			Writes: reconcile.NewWriteTracker(d.Clock), Meter: d.Metrics, Changed: d.Metrics.PipelineRun, Ended: d.Traces.PipelineRun,
-			Known: d.Known,
+			Known: d.Known, Outbox: d.Outbox,
 		},
 	}
 	r.loop = reconcile.Loop[*v1.PipelineRun, v1.PipelineRunStatus]{

@@ -44,6 +44,8 @@ type Statuses[R client.Object, S any] struct {
 	Changed func(run R, before, after *S)
 	// Ended observes a run whose outcome the API server has stored. Each run ends once. It must not change the run; nil if not needed.
 	Ended func(run R)
+	// Outbox keeps a record in the status; nil if no messages about runs are sent.
+	Outbox Outbox[R, S]
 }
 
 // Store writes a status and returns the written one. If the API server will never accept it, Store calls abandon, which stops
@@ -105,6 +107,9 @@ func (w Statuses[R, S]) known(status S) S {
 // write patches the status if it has changed. The patch contains the version that was read, so that of two concurrent
 // controllers one gets a conflict.
 func (w Statuses[R, S]) write(ctx context.Context, run R, status S) error {
+	if w.Outbox != nil {
+		status = w.Outbox.Due(run, status)
+	}
 	change, err := StatusPatch(run.GetResourceVersion(), w.Kind.Status(run), &status)
 	if change == nil && err == nil {
 		return nil
@@ -112,7 +117,7 @@ func (w Statuses[R, S]) write(ctx context.Context, run R, status S) error {
 	return w.send(ctx, run, status, change, err)
 }
 
-// replace replaces the complete status and the managed fields of the object.
+// replace replaces the complete status and the managed fields of the object. There is no room for the record of the outbox.
 func (w Statuses[R, S]) replace(ctx context.Context, run R, status S) error {
 	change, err := ReplaceStatus(run.GetResourceVersion(), &status)
 	return w.send(ctx, run, status, change, err)
@@ -139,6 +144,9 @@ func (w Statuses[R, S]) send(ctx context.Context, run R, status S, change client
 	}
 	for _, e := range w.Kind.Events(*before, status) {
 		w.report(run, e)
+	}
+	if w.Outbox != nil {
+		w.Outbox.Written(run, w.Kind.With(run, status))
 	}
 	return nil
 }

@@ -72,6 +72,8 @@ type Dependencies struct {
 	Passes  *health.Passes
 	// Traces sends the spans of runs; nil if they are not sent.
 	Traces *traces.Exporter
+	// Outbox sends messages about runs; nil if none are sent.
+	Outbox reconcile.Outbox[*v1.TaskRun, v1.TaskRunStatus]
 	// Requests fetches definitions through ResolutionRequests; nil if the resolvers of this process are the only ones.
 	Requests *request.Client
 	// Trust verifies the signatures of what resolvers find; nil if they need none.
@@ -98,7 +100,8 @@ func NewReconciler(d Dependencies) *Reconciler {
 		events:       newPodEvents(d.Live, d.Clock),
 		statuses: reconcile.Statuses[*v1.TaskRun, v1.TaskRunStatus]{
 			Kind: runKind(), Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock,
-			Writes: reconcile.NewWriteTracker(d.Clock), Meter: d.Metrics, Changed: d.Metrics.TaskRun, Ended: d.Traces.TaskRun, Known: knownTo(d),
+			Writes: reconcile.NewWriteTracker(d.Clock), Meter: d.Metrics, Changed: d.Metrics.TaskRun, Ended: d.Traces.TaskRun,
+			Known: knownTo(d), Outbox: d.Outbox,
 		},
 	}
 	r.loop = reconcile.Loop[*v1.TaskRun, v1.TaskRunStatus]{
