@@ -25,10 +25,11 @@ func (w *Watcher) files() []types.NamespacedName {
 		return []types.NamespacedName{
 			{Namespace: w.namespace, Name: FlagsName}, {Namespace: w.namespace, Name: DefaultsName},
 			{Namespace: w.namespace, Name: ObservabilityName}, {Namespace: w.namespace, Name: ClusterResolverName},
-			{Namespace: w.namespace, Name: TracingName}, shared,
+			{Namespace: w.namespace, Name: TracingName}, {Namespace: w.namespace, Name: EventsName}, shared,
 		}
 	}
-	return append(w.layerFiles(), types.NamespacedName{Namespace: w.namespace, Name: TracingName}, shared)
+	return append(w.layerFiles(), types.NamespacedName{Namespace: w.namespace, Name: TracingName},
+		types.NamespacedName{Namespace: w.tekton, Name: EventsName}, shared)
 }
 
 // layerFiles returns the ConfigMaps of Layers. The one that overrides comes first, so that what it overrides is not reported.
@@ -70,6 +71,8 @@ func (w *Watcher) applyLayer(ctx context.Context, name types.NamespacedName,
 		w.layers.Defaults = data
 	case types.NamespacedName{Namespace: w.tekton, Name: ObservabilityName}:
 		w.layers.Metrics = data
+	case types.NamespacedName{Namespace: w.tekton, Name: EventsName}:
+		return w.applyEvents(data), true, nil
 	default:
 		return nil, false, nil
 	}

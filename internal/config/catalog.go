@@ -34,7 +34,6 @@ func ignoredFlags() []ignored {
 		{key: "enable-artifacts", agrees: []string{"true"}, because: alwaysOn},
 		{key: "enable-concise-resolver-syntax", agrees: []string{"false"}, because: absent},
 		{key: "enable-tekton-oci-bundles", agrees: []string{"false"}, because: absent},
-		{key: "send-cloudevents-for-runs", agrees: []string{"false"}, because: "no CloudEvents are sent"},
 		{key: "enable-wait-exponential-backoff", agrees: []string{"false"}, because: ownPace},
 		{key: "disable-affinity-assistant", agrees: []string{"false"}, because: "use coschedule"},
 		{key: "per-namespace-configuration", agrees: []string{"false", "disabled"}, because: absent},
@@ -46,7 +45,6 @@ func ignoredDefaults() []ignored {
 	return []ignored{
 		{key: "default-resolver-type", because: "name the resolver in each reference"},
 		{key: "default-affinity-assistant-pod-template", because: "there is no affinity assistant; coschedule acts on the pods of runs"},
-		{key: "default-cloud-events-sink", because: "no CloudEvents are sent"},
 		{key: "default-create-container-error-timeout", because: "a container that cannot be created fails its run immediately"},
 		{key: "default-sidecar-log-polling-interval", because: "the results sidecar does not poll"},
 		{key: "default-step-ref-concurrency-limit", because: "the controller reads StepActions from its cache"},
@@ -75,12 +73,11 @@ func ignoredObservability() []ignored {
 // unread returns the ConfigMaps without effect in the namespace of the installation, by name.
 func unread() map[string]ignored {
 	return map[string]ignored{
-		"config-events":                     {because: "no CloudEvents are sent"},
 		"config-spire":                      {because: "use the signed-results-* keys of feature-flags (docs/signed-results.md)"},
 		"config-leader-election":            {because: "the periods of leader election are fixed"},
 		"config-leader-election-controller": {because: "the periods of leader election are fixed"},
 		"config-leader-election-webhook":    {because: "the controller serves the webhooks"},
-		"config-leader-election-events":     {because: "there is no controller for events"},
+		"config-leader-election-events":     {because: "the controller sends the events"},
 		"config-leader-election-resolvers":  {because: "the resolvers have the periods of the controller"},
 		"config-logging":                    {because: "use --log-level of the controller"},
 		"config-registry-cert":              {because: "image lookup uses the CA certificates of the controller's image; use --registry-mirror"},

@@ -1,4 +1,5 @@
-// Package config reads the ConfigMaps feature-flags, config-defaults, config-observability, config-tracing and
+// Package config reads the ConfigMaps feature-flags, config-defaults, config-events, config-observability,
+// config-tracing and
 // cluster-resolver-config, strictly, into values.
 //
 // An invalid setting does not stop the controller. The package reports an invalid value as a SettingError with the value that
@@ -23,6 +24,7 @@ type Config struct {
 	Cluster  ClusterResolvers
 	Metrics  Observability
 	Tracing  Tracing
+	Events   Events
 }
 
 // Default returns the configuration without any ConfigMap.

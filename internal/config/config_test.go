@@ -130,6 +130,7 @@ func TestParseFlags(t *testing.T) {
 				"set-security-context-read-only-root-filesystem": "true", "disable-creds-init": "true",
 				"require-git-ssh-secret-known-hosts": "true", "coschedule": "disabled", "enable-api-fields": "alpha", "embedded-status": "minimal",
 				"running-in-environment-with-injected-sidecars": "false", "trusted-resources-verification-no-match-policy": "fail",
+				"send-cloudevents-for-runs": "false",
 			},
 			want: Flags{
 				ResultsFrom:            TerminationMessage,

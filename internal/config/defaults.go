@@ -27,6 +27,7 @@ const (
 	keyMatrix         = "default-max-matrix-combinations-count"
 	keyPullTimeout    = "default-imagepullbackoff-timeout"
 	keyForbiddenEnv   = "default-forbidden-env"
+	keyDefaultSink    = "default-cloud-events-sink"
 	keyResolution     = KeyResolutionTimeout
 	keyRetention      = KeyRetention
 	keyEtcdQuota      = KeyEtcdQuota
@@ -50,7 +51,7 @@ const maxTimeoutMinutes = 100 * 365 * 24 * 60
 func defaultsKeys() []string {
 	return []string{
 		keyTimeoutMinutes, keyServiceAccount, keyManagedBy, keyPodTemplate, keyBinding, keyResources, keyMatrix, keyPullTimeout,
-		keyForbiddenEnv, keyResolution, keyRetention, keyEtcdQuota,
+		keyForbiddenEnv, keyResolution, keyRetention, keyEtcdQuota, keyDefaultSink,
 	}
 }
 
@@ -83,6 +84,8 @@ type Defaults struct {
 	// EtcdQuota is how many bytes etcd may hold (its flag --quota-backend-bytes). A warning reports when finished runs need most
 	// of it; 0: no warning.
 	EtcdQuota int64
+	// EventsSink is the address that receives CloudEvents if config-events has none; empty: none are sent.
+	EventsSink string
 }
 
 func defaultDefaults() Defaults {
@@ -113,6 +116,7 @@ func ParseDefaults(data map[string]string) (Defaults, []SettingError) {
 	defaults.ForbiddenEnv = entries(data[keyForbiddenEnv])
 	defaults.Retention = s.retention()
 	s.quantity(keyEtcdQuota, &defaults.EtcdQuota)
+	defaults.EventsSink = s.sink(keyDefaultSink, "empty value")
 	return defaults, s.problems
 }
 

@@ -30,6 +30,7 @@ const (
 	keyNoInlineSpec    = "disable-inline-spec"
 	keyAwaitInjected   = "running-in-environment-with-injected-sidecars"
 	keyNoMatchPolicy   = "trusted-resources-verification-no-match-policy"
+	keyCustomRunEvents = "send-cloudevents-for-runs"
 )
 
 func flagKeys() []string {
@@ -37,7 +38,7 @@ func flagKeys() []string {
 		keyResultsFrom, keyPerRun, keyMaxResultSize, keyKeepPod, keyAwaitSidecars, keySecurityContext, keyReadOnlyRoot,
 		keyNoCredentials, keyKnownHosts, keyCoschedule, keyAPIFields, keyEmbeddedStatus, keyFollowEveryTask,
 		keySigning, keySigningPolicy, keySigningSocket, keySigningIdentity, keyNoInlineSpec,
-		keyAwaitInjected, keyNoMatchPolicy,
+		keyAwaitInjected, keyNoMatchPolicy, keyCustomRunEvents,
 	}
 }
 
@@ -100,13 +101,15 @@ type Flags struct {
 	NoInlineSpec validation.InlineSpecs
 	// NoMatchPolicy is what happens to a definition of a resolver that no VerificationPolicy matches.
 	NoMatchPolicy trust.NoMatch
+	// CustomRunEvents sends CloudEvents about CustomRuns, too, if any are sent. Controllers of custom tasks may send their own.
+	CustomRunEvents bool
 }
 
 func defaultFlags() Flags {
 	return Flags{
 		ResultsFrom: TerminationMessage, ResultsFromPerRun: true, MaxResultSize: results.DefaultMaxSize,
 		AwaitSidecars: true, AwaitInjected: true, Coschedule: CoscheduleWorkspaces, Signing: defaultSigning(),
-		NoMatchPolicy: trust.NoMatchIgnore,
+		NoMatchPolicy: trust.NoMatchIgnore, CustomRunEvents: true,
 	}
 }
 
@@ -131,6 +134,7 @@ func ParseFlags(data map[string]string, values []ResultsFrom) (Flags, []SettingE
 	s.signing(&flags.Signing)
 	s.inlineSpecs(&flags.NoInlineSpec)
 	s.noMatchPolicy(&flags.NoMatchPolicy)
+	s.boolean(keyCustomRunEvents, &flags.CustomRunEvents)
 	s.checkWithoutEffect()
 	return flags, s.problems
 }

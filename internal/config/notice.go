@@ -40,7 +40,7 @@ const maxShown = 60
 
 // Reads returns the ConfigMaps of the namespace of the installation that Notices supports, sorted.
 func Reads() []string {
-	acted := []string{FlagsName, DefaultsName, ClusterResolverName, ObservabilityName, TracingName}
+	acted := []string{FlagsName, DefaultsName, ClusterResolverName, ObservabilityName, TracingName, EventsName}
 	return append(acted, slices.Sorted(maps.Keys(unread()))...)
 }
 
@@ -105,7 +105,7 @@ func notice(configMap, key, value string) (n Notice, ok bool) {
 		return Notice{}, false // a ConfigMap of another program
 	}
 	n.Standing = Unknown
-	for _, other := range []string{FlagsName, DefaultsName, ClusterResolverName, ObservabilityName} {
+	for _, other := range []string{FlagsName, DefaultsName, ClusterResolverName, ObservabilityName, EventsName} {
 		if there, elsewhere := keysOf(other); slices.Contains(there, key) ||
 			slices.ContainsFunc(elsewhere, func(one ignored) bool { return one.key == key }) {
 			n.Text = fmt.Sprintf("%s: %s: has no effect in this ConfigMap; move it to ConfigMap %s", configMap, key, other)
@@ -150,6 +150,8 @@ func keysOf(configMap string) (acted []string, passed []ignored) {
 		return observabilityKeys(), ignoredObservability()
 	case TracingName:
 		return tracingKeys(), ignoredTracing()
+	case EventsName:
+		return eventsKeys(), nil
 	case SettingsName:
 		return slices.Concat(flagKeys(), defaultsKeys(), observabilityKeys()),
 			slices.Concat(ignoredFlags(), ignoredDefaults(), ignoredObservability())

@@ -30,7 +30,7 @@ func tektonKeys() []tektonKey {
 		"enable-provenance-in-status": "false", "enable-cel-in-whenexpression": "false", "enable-param-enum": "false",
 		"enable-step-actions": "false", "enable-kubernetes-sidecar": "false", "enable-termination-message-compression": "false",
 		"enable-artifacts": "false", "enable-concise-resolver-syntax": "true", "enable-tekton-oci-bundles": "true",
-		"send-cloudevents-for-runs": "true", "enable-wait-exponential-backoff": "true", "enable-informer-cache-transforms": "false",
+		"send-cloudevents-for-runs": "false", "enable-wait-exponential-backoff": "true", "enable-informer-cache-transforms": "false",
 	})
 	add("config-defaults", map[string]string{
 		"default-timeout-minutes": "5", "default-service-account": "ci", "default-pod-template": "hostNetwork: true",
@@ -43,11 +43,11 @@ func tektonKeys() []tektonKey {
 	add("cluster-resolver-config", map[string]string{
 		"default-kind": "task", "default-namespace": "shared", "allowed-namespaces": "a", "blocked-namespaces": "*",
 	})
+	add("config-events", map[string]string{"formats": "cdevents", "sink": "http://sink"})
 	add("resolvers-feature-flags", map[string]string{
 		"enable-cluster-resolver": "false",
 	})
 	for configMap, keys := range map[string][]string{
-		"config-events": {"formats", "sink"},
 		"config-observability": {
 			"metrics-protocol", "metrics-endpoint", "metrics-export-interval", "tracing-protocol", "tracing-endpoint", "tracing-sampling-rate",
 			"runtime-profiling", "runtime-export-interval", "metrics.taskrun.level", "metrics.taskrun.duration-type", "metrics.pipelinerun.level",
@@ -88,6 +88,9 @@ func inForce(configMap string, data map[string]string) string {
 	case TracingName:
 		tracing, problems := ParseTracing(data)
 		return fmt.Sprintf("%+v %v", tracing, problems)
+	case EventsName:
+		events, problems := ParseEvents(data)
+		return fmt.Sprintf("%+v %v", events, problems)
 	default:
 		return ""
 	}
@@ -136,7 +139,7 @@ func TestNotices(t *testing.T) {
 		},
 		"EmptyValue": {
 			reason: "An empty value sets nothing.", configMap: DefaultsName,
-			data: map[string]string{"default-cloud-events-sink": "", "default-resolver-type": " "},
+			data: map[string]string{"default-affinity-assistant-pod-template": "", "default-resolver-type": " "},
 		},
 		"Security": {
 			reason: "Security comes first, and is called that.", configMap: resolverFlagsName,
@@ -172,9 +175,9 @@ func TestNotices(t *testing.T) {
 			want: []Standing{Unknown}, text: "has no effect in this ConfigMap; move it to ConfigMap config-defaults",
 		},
 		"UnreadMap": {
-			reason: "A ConfigMap that is not read at all.", configMap: "config-events",
-			data: map[string]string{"sink": "http://sink", "_example": "x"},
-			want: []Standing{KnownIgnored}, text: "no CloudEvents are sent",
+			reason: "A ConfigMap that is not read at all.", configMap: "config-logging",
+			data: map[string]string{"loglevel.controller": "debug", "_example": "x"},
+			want: []Standing{KnownIgnored}, text: "use --log-level",
 		},
 		"OtherMap": {
 			reason: "ConfigMaps of others are none of our business.", configMap: "kube-root-ca.crt",

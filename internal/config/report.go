@@ -70,6 +70,8 @@ func (w *Watcher) logInForce(ctx context.Context, name types.NamespacedName) {
 			"credentialsSecret", c.Tracing.CredentialsSecret)
 	case ClusterResolverName:
 		logger.Info("settings of the cluster resolver in force", "own", c.Cluster.Own, "shared", c.Cluster.Shared)
+	case EventsName:
+		logger.Info("events in force", "sink", c.sinkHost(), "customRuns", c.Flags.CustomRunEvents)
 	default:
 		logger.Info("flags in force", "resultsFrom", c.Flags.ResultsFrom, "resultsFromPerRun",
 			c.Flags.ResultsFromPerRun, "followEveryTask", c.Flags.FollowEveryTask,

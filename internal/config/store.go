@@ -1,19 +1,32 @@
 package config
 
-import "sync/atomic"
+import (
+	"slices"
+	"sync/atomic"
+)
 
 // Store holds the configuration in force. It is safe for concurrent use.
 type Store struct {
 	current atomic.Pointer[Config]
-	// changed is called after each change; nil if not needed.
-	changed atomic.Pointer[func(Config)]
+	// changed are called after each change, in order.
+	changed atomic.Pointer[[]func(Config)]
 	// news receives after changes.
 	news chan struct{}
 }
 
-// Notify calls f with the configuration in force, and again after each change. f must not wait. Only one function is called.
+// Notify calls f with the configuration in force, and again after each change. f must not wait. The functions of all
+// calls are called, in this order.
 func (s *Store) Notify(f func(Config)) {
-	s.changed.Store(&f)
+	for {
+		old := s.changed.Load()
+		all := []func(Config){f}
+		if old != nil {
+			all = append(slices.Clone(*old), f)
+		}
+		if s.changed.CompareAndSwap(old, &all) {
+			break
+		}
+	}
 	f(s.Load())
 }
 
@@ -39,6 +52,9 @@ func (s *Store) SetMetrics(o Observability) { s.update(func(c *Config) { c.Metri
 // SetTracing replaces the settings of traces and keeps the rest.
 func (s *Store) SetTracing(t Tracing) { s.update(func(c *Config) { c.Tracing = t }) }
 
+// SetEvents replaces the settings of CloudEvents, and keeps the rest.
+func (s *Store) SetEvents(e Events) { s.update(func(c *Config) { c.Events = e }) }
+
 // SetOwnCluster replaces the settings of the resolver "cluster" from the namespace of the installation, and keeps the rest.
 func (s *Store) SetOwnCluster(r ClusterResolver) { s.update(func(c *Config) { c.Cluster.Own = r }) }
 
@@ -63,7 +79,9 @@ func (s *Store) update(change func(*Config)) {
 	case s.news <- struct{}{}:
 	default: // the receiver has not seen the change before yet
 	}
-	if f := s.changed.Load(); f != nil {
-		(*f)(s.Load())
+	if all := s.changed.Load(); all != nil {
+		for _, f := range *all {
+			f(s.Load())
+		}
 	}
 }

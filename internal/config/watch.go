@@ -136,6 +136,8 @@ func (w *Watcher) apply(ctx context.Context, name types.NamespacedName,
 		var tracing Tracing
 		tracing, problems = ParseTracing(data)
 		w.store.SetTracing(tracing)
+	case own && name.Name == EventsName:
+		return w.applyEvents(data), true, nil
 	case name.Name == ClusterResolverName:
 		var cluster ClusterResolver
 		cluster, problems = ParseClusterResolver(data)
@@ -151,6 +153,17 @@ func (w *Watcher) apply(ctx context.Context, name types.NamespacedName,
 		reports = append(reports, invalid(p))
 	}
 	return reports, true, nil
+}
+
+// applyEvents stores the settings of config-events, and returns the problems.
+func (w *Watcher) applyEvents(data map[string]string) []report {
+	events, problems := ParseEvents(data)
+	w.store.SetEvents(events)
+	var reports []report
+	for _, p := range problems {
+		reports = append(reports, invalid(p))
+	}
+	return reports
 }
 
 func invalid(p SettingError) report {

@@ -176,11 +176,11 @@ func TestExamine(t *testing.T) {
 		"OtherMap": {
 			reason: "a ConfigMap that is not read",
 			ill: func(h *hospital) {
-				h.objects = append(h.objects, settingsOf("tekton-pipelines", "config-events", map[string]string{"sink": "http://sink"}))
+				h.objects = append(h.objects, settingsOf("tekton-pipelines", "config-logging", map[string]string{"loglevel.webhook": "debug"}))
 			},
 			check: "settings",
 			level: Warning,
-			what:  "config-events: sink",
+			what:  "config-logging: loglevel.webhook",
 		},
 		"Resolvers": {
 			reason: "one of the resolvers",

@@ -128,6 +128,8 @@ func wrongIn(configMap string, data map[string]string) []config.SettingError {
 		_, wrong = config.ParseObservability(data)
 	case config.ClusterResolverName:
 		_, wrong = config.ParseClusterResolver(data)
+	case config.EventsName:
+		_, wrong = config.ParseEvents(data)
 	}
 	return wrong
 }

@@ -125,6 +125,8 @@ func problems(name string, data map[string]string) []config.SettingError {
 		_, found = config.ParseObservability(data)
 	case config.ClusterResolverName:
 		_, found = config.ParseClusterResolver(data)
+	case config.EventsName:
+		_, found = config.ParseEvents(data)
 	}
 	return found
 }

@@ -85,7 +85,7 @@ func earlierCluster() []client.Object {
 		configMap("tekton-pipelines", "pipelines-info", map[string]string{"version": "v1.3.0"}),
 		configMap("tekton-pipelines", "feature-flags", map[string]string{
 			"_example": "x", "results-from": "termination-message", "max-result-size": "lots", "enable-api-fields": "beta",
-			"disable-inline-spec": "pipelinerun", "send-cloudevents-for-runs": "true", "enable-artifats": "true",
+			"disable-inline-spec": "pipelinerun", "enable-tekton-oci-bundles": "true", "enable-artifats": "true",
 		}),
 		configMap("tekton-pipelines", "config-observability", map[string]string{"metrics-protocol": "prometheus"}),
 		configMap("tekton-pipelines-resolvers", "resolvers-feature-flags", map[string]string{"enable-cluster-resolver": "false"}),
