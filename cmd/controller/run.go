@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 
 	"github.com/sluice-ci/sluice/internal/clientinfo"
+	"github.com/sluice-ci/sluice/internal/cloudevents"
 	"github.com/sluice-ci/sluice/internal/config"
 	counts "github.com/sluice-ci/sluice/internal/metrics"
 	"github.com/sluice-ci/sluice/internal/pipelinerun"
@@ -66,6 +67,7 @@ func run(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
+	events := addEvents(mgr, o, monitor, store)
 	if err := watchConfig(ctx, mgr, o, transports, store); err != nil {
 		return err
 	}
@@ -73,8 +75,8 @@ func run(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	if err := addReconcilers(mgr, o, monitor, wake, taskrun.Dependencies{
-		Config: store, Transports: transports, Wake: wake, Bundles: bundles,
+	if err := addReconcilers(mgr, o, monitor, wake, events, taskrun.Dependencies{
+		Config: store, Transports: transports, Wake: wake, Bundles: bundles, Outbox: events.TaskRuns(),
 		Inpod: taskrun.Inpod{Image: o.inpodImage, SigningImage: o.inpodSpiffe, Delivery: delivery},
 	}); err != nil {
 		return err
@@ -214,7 +216,8 @@ func addLookups(mgr ctrl.Manager, o *options, wake chan<- event.GenericEvent) (t
 }
 
 // addReconcilers completes the dependencies of both reconcilers and adds the reconcilers to the manager.
-func addReconcilers(mgr ctrl.Manager, o *options, m *monitoring, wake chan<- event.GenericEvent, d taskrun.Dependencies) error {
+func addReconcilers(mgr ctrl.Manager, o *options, m *monitoring, wake chan<- event.GenericEvent, events *cloudevents.Delivery,
+	d taskrun.Dependencies) error {
 	d.Metrics, d.Passes, d.Runs = m.counts.TaskRuns, m.passes, o.runs()
 	d.Client, d.Live, d.Recorder, d.Clock = mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder(self), clock.RealClock{}
 	fields, err := addFields(mgr, o)
@@ -243,7 +246,7 @@ func addReconcilers(mgr ctrl.Manager, o *options, m *monitoring, wake chan<- eve
 	d.Traces = newTraces(mgr, o, d.Config, m)
 	d.Trust = policies.New(d.Live, d.Clock, func() trust.NoMatch { return d.Config.Load().Flags.NoMatchPolicy })
 	pipelineRuns := pipelinerun.NewReconciler(pipelinerun.Dependencies{
-		Runs: d.Runs, Known: fields.pipelineRun,
+		Runs: d.Runs, Known: fields.pipelineRun, Outbox: events.PipelineRuns(),
 		Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock, Config: d.Config, Evaluator: d.Evaluator,
 		Metrics: m.counts.PipelineRuns, Passes: m.passes, Memory: memory, Requests: d.Requests, Trust: d.Trust, Release: version.Current().Number,
 		Traces: d.Traces,

@@ -1,6 +1,5 @@
 // Package config reads the ConfigMaps feature-flags, config-defaults, config-events, config-observability,
-// config-tracing and
-// cluster-resolver-config, strictly, into values.
+// config-tracing and cluster-resolver-config, strictly, into values.
 //
 // An invalid setting does not stop the controller. The package reports an invalid value as a SettingError with the value that
 // is used instead, and a key without effect as a Notice. The caller logs each one and creates an event, so that no setting is

@@ -86,6 +86,11 @@ const (
 	memoryLimit         = "sluice_results_memory_limit_bytes"
 	tracedRuns          = "sluice_traced_runs_total"
 	traceSpans          = "sluice_trace_spans_total"
+	eventsSent          = "sluice_events_sent_total"
+	eventsFailed        = "sluice_events_failed_total"
+	eventsDropped       = "sluice_events_dropped_total"
+	eventsQueued        = "sluice_events_queued"
+	eventsLimit         = "sluice_events_queued_limit"
 	buildInfo           = "sluice_build_info"
 	storedBytes         = "sluice_stored_run_bytes"
 	storedQuota         = "sluice_stored_run_quota_bytes"
@@ -122,7 +127,7 @@ const (
 
 // Catalog returns every metric, in the order of docs/operations.md.
 func Catalog() []Metric {
-	return slices.Concat(outcomes(), unfinished(), work(), stored(), beside(), tracing(), resultsMetrics())
+	return slices.Concat(outcomes(), unfinished(), work(), stored(), beside(), tracing(), resultsMetrics(), events())
 }
 
 func outcomes() []Metric {
@@ -248,6 +253,26 @@ func resultsMetrics() []Metric {
 			nil,
 			"Maximum number of bytes that reconciles may reserve for results; a run that finds no room is requeued within half a second.",
 		},
+	}
+}
+
+// events returns the metrics of CloudEvents.
+func events() []Metric {
+	return []Metric{
+		{eventsSent, Counter, []Label{
+			{labelKind, "`taskrun`, `pipelinerun`, `customrun`"},
+			{"phase", "`queued`, `started`, `running`, `unknown`, `successful`, `failed`"},
+		},
+			"CloudEvents that the sink has accepted."},
+		{eventsFailed, Counter, []Label{{labelCause, "`unreachable`, `status` (an answer other than 2xx)"}},
+			"Attempts to send a CloudEvent that the sink has not accepted."},
+		{eventsDropped, Counter, []Label{{
+			labelCause,
+			"`refused` by the sink, `expired` after an hour, `deleted` together with its run, `off` (the sink was removed)",
+		}},
+			"CloudEvents that are not sent any more."},
+		{eventsQueued, Gauge, nil, "CloudEvents in the queue."},
+		{eventsLimit, Gauge, nil, "Maximum number of CloudEvents in the queue; further ones are only in the records of their runs."},
 	}
 }
 

@@ -21,6 +21,8 @@ type Set struct {
 	Collection *Collection
 	// Traces counts what has become of the spans of runs.
 	Traces *Traces
+	// Events counts CloudEvents.
+	Events *Events
 	// Exports counts messages with metrics.
 	Exports *Exports
 	// Retention counts deletions of finished runs.
@@ -53,6 +55,7 @@ func New(build version.Info, settings func() config.Observability, log logr.Logg
 	}
 	s.Collection = newCollection(s)
 	s.Traces = newTraces(s)
+	s.Events = newEvents(s)
 	s.Exports = newExports(s)
 	s.Retention = &Retention{deleted: add(s, counter(runsDeleted)), refused: add(s, counter(deletesRefused))}
 	return s

@@ -287,7 +287,7 @@ func TestCatalog(t *testing.T) {
 	described := make(chan *prometheus.Desc, 1000)
 	got := map[string]struct{}{}
 	for _, c := range append(set.collectors, NewLoad(func() collect.Load { return collect.Load{} }), NewMemory(budget.New(1)),
-		&Missed{}, NewMarked(), &Stored{}) {
+		&Missed{}, NewMarked(), &Stored{}, NewEventQueue(func() (int, int) { return 0, 1 })) {
 		c.Describe(described)
 		if n, ok := c.(*named); ok {
 			got[n.name] = struct{}{}

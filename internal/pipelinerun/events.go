@@ -2,6 +2,7 @@ package pipelinerun
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/reconcile"
@@ -32,7 +33,8 @@ func (r *Reconciler) warn(pr *v1.PipelineRun, found report) {
 	emit(reasonShorter, found.shorter)
 }
 
-// eventsFor returns the events of a change between two statuses: the start, each child, a panic, and the end.
+// eventsFor returns the events of a change between two statuses: the start, each child, that its tasks run, a
+// panic, and the end.
 func eventsFor(before, after v1.PipelineRunStatus) []reconcile.Event {
 	var events []reconcile.Event
 	if before.StartTime == nil && after.StartTime != nil && !after.Done() {
@@ -49,6 +51,9 @@ func eventsFor(before, after v1.PipelineRunStatus) []reconcile.Event {
 		}
 	}
 	c := after.Condition()
+	if was := before.Condition(); runs(c) && !runs(was) {
+		events = append(events, normal(v1.PipelineRunReasonRunning, c.Message))
+	}
 	panicked := c != nil && c.Reason == v1.PipelineRunReasonInternalError && !reconcile.SameReport(before.Condition(), c)
 	switch {
 	case !before.Done() && after.Done():
@@ -58,6 +63,11 @@ func eventsFor(before, after v1.PipelineRunStatus) []reconcile.Event {
 	default:
 		return events
 	}
+}
+
+// runs reports whether a condition is that of a run whose tasks run.
+func runs(c *metav1.Condition) bool {
+	return c != nil && c.Status == metav1.ConditionUnknown && c.Reason == v1.PipelineRunReasonRunning
 }
 
 func normal(reason, note string) reconcile.Event {

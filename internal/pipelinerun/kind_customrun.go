@@ -134,7 +134,7 @@ func (c customRun) Progress() Progress {
 // produced. It changes the run, so call it only on objects that only the cache holds.
 func TrimCustomRun(c *v1beta1.CustomRun) {
 	c.ManagedFields = nil
-	c.Annotations = onlyStop(c.Annotations)
+	c.Annotations = only(c.Annotations, v1.AnnotationStopRequested, v1.AnnotationEvents)
 	c.Spec.CustomRef, c.Spec.CustomSpec, c.Spec.Params, c.Spec.Workspaces = nil, nil, nil, nil
 	c.Status.Annotations, c.Status.Results, c.Status.RetriesStatus, c.Status.ExtraFields = nil, nil, nil, nil
 	for i := range c.Status.Conditions {
@@ -143,11 +143,16 @@ func TrimCustomRun(c *v1beta1.CustomRun) {
 	}
 }
 
-// onlyStop returns only the annotation that says when the run was asked to stop.
-func onlyStop(all map[string]string) map[string]string {
-	at, ok := all[v1.AnnotationStopRequested]
-	if !ok {
-		return nil
+// only returns the annotations with some keys.
+func only(all map[string]string, keys ...string) map[string]string {
+	var kept map[string]string
+	for _, key := range keys {
+		if value, ok := all[key]; ok {
+			if kept == nil {
+				kept = map[string]string{}
+			}
+			kept[key] = value
+		}
 	}
-	return map[string]string{v1.AnnotationStopRequested: at}
+	return kept
 }

@@ -2,6 +2,7 @@ package pipelinerun
 
 import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/cloudevents"
 	"github.com/sluice-ci/sluice/internal/objectsize"
 )
 
@@ -13,6 +14,7 @@ func Trim(pr *v1.PipelineRun) {
 		return
 	}
 	pr.ManagedFields = nil
+	cloudevents.Trim(pr.Status.Annotations)
 	pr.Spec.Params, pr.Spec.PipelineSpec = nil, nil
 	pr.Status.Results, pr.Status.PipelineSpec = nil, nil
 }

@@ -4,6 +4,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/cloudevents"
 	"github.com/sluice-ci/sluice/internal/objectsize"
 )
 
@@ -16,6 +17,7 @@ func Trim(tr *v1.TaskRun) {
 		return
 	}
 	tr.ManagedFields = nil
+	cloudevents.Trim(tr.Status.Annotations)
 	delete(tr.Annotations, corev1.LastAppliedConfigAnnotation)
 	tr.Spec.Params, tr.Spec.TaskSpec = nil, nil
 	tr.Status.Artifacts = nil

@@ -1,0 +1,267 @@
+package cloudevents
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
+	"github.com/sluice-ci/sluice/internal/config"
+)
+
+// limit bounds each wait of a test. It is never reached unless the test fails.
+const limit = time.Minute
+
+// receiver is a receiver of CloudEvents, which decodes them with the SDK of the specification.
+type receiver struct {
+	*httptest.Server
+
+	got chan cloudevents.Event
+	mu  sync.Mutex
+	// answers are the next statuses; after them it answers 202.
+	answers []int
+}
+
+func newReceiver(t *testing.T, answers ...int) *receiver {
+	t.Helper()
+	r := &receiver{got: make(chan cloudevents.Event, 1000), answers: answers}
+	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		e, err := cloudevents.NewEventFromHTTPRequest(request)
+		if err == nil {
+			err = e.Validate()
+		}
+		if err != nil {
+			t.Errorf("this is not a CloudEvent: %v", err)
+			return
+		}
+		status := http.StatusAccepted
+		r.mu.Lock()
+		if len(r.answers) > 0 {
+			status, r.answers = r.answers[0], r.answers[1:]
+		}
+		r.mu.Unlock()
+		w.WriteHeader(status)
+		r.got <- *e
+	}))
+	t.Cleanup(r.Close)
+	return r
+}
+
+// next returns the identifiers and phases of the next events.
+func (r *receiver) next(t *testing.T, count int) []string {
+	t.Helper()
+	var all []string
+	for range count {
+		select {
+		case e := <-r.got:
+			all = append(all, e.ID()+" "+strings.TrimSuffix(strings.TrimPrefix(e.Type(), "dev.tekton.event."), ".v1"))
+		case <-time.After(limit):
+			t.Fatalf("got the events %v, want %d", all, count)
+		}
+	}
+	return all
+}
+
+// counts counts events by what happened to them.
+type counts struct {
+	mu  sync.Mutex
+	all map[string]int
+}
+
+func (c *counts) count(what string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all[what]++
+}
+func (c *counts) Sent(string, string)  { c.count("sent") }
+func (c *counts) Failed(cause string)  { c.count("failed " + cause) }
+func (c *counts) Dropped(cause string) { c.count("dropped " + cause) }
+
+// store is an API server for the runs of a test, which is its own cache. It has no CustomRuns to watch.
+type store struct {
+	client.WithWatch
+
+	mu sync.Mutex
+	// patches are the records that were written.
+	patches int
+	// looked gets a value when all runs were listed.
+	looked chan struct{}
+}
+
+// List implements Cache.
+func (s *store) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	err := s.WithWatch.List(ctx, list, opts...)
+	if _, last := list.(*v1.PipelineRunList); last {
+		s.looked <- struct{}{}
+	}
+	return err
+}
+
+func (*store) GetInformer(context.Context, client.Object, ...cache.InformerGetOption) (cache.Informer, error) {
+	return nil, &meta.NoKindMatchError{}
+}
+
+func newStore(t *testing.T, objects ...client.Object) *store {
+	t.Helper()
+	t.Helper()
+	kinds := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{v1.AddToScheme, v1beta1.AddToScheme} {
+		if err := add(kinds); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := &store{looked: make(chan struct{}, 100)}
+	s.WithWatch = fake.NewClientBuilder().WithScheme(kinds).WithObjects(objects...).
+		WithStatusSubresource(&v1.TaskRun{}, &v1.PipelineRun{}).WithInterceptorFuncs(interceptor.Funcs{
+		SubResourcePatch: func(ctx context.Context, under client.Client, sub string, o client.Object, p client.Patch,
+			opts ...client.SubResourcePatchOption) error {
+			s.mu.Lock()
+			s.patches++
+			s.mu.Unlock()
+			return under.SubResource(sub).Patch(ctx, o, p, opts...)
+		},
+	}).Build()
+	return s
+}
+
+// replica is a Delivery that works.
+type replica struct {
+	*Delivery
+
+	counts   *counts
+	recorder *events.FakeRecorder
+	store    *store
+	writer   *writer
+	stop     func()
+}
+
+// writer writes the records of one replica, unless it was killed.
+type writer struct {
+	client.Client
+
+	killed atomic.Bool
+}
+
+// Status implements client.Client.
+func (w *writer) Status() client.SubResourceWriter {
+	if w.killed.Load() {
+		return refusing{w.Client.Status()}
+	}
+	return w.Client.Status()
+}
+
+// refusing is the client of a replica that was killed.
+type refusing struct{ client.SubResourceWriter }
+
+// Patch implements client.SubResourceWriter.
+func (refusing) Patch(context.Context, client.Object, client.Patch, ...client.SubResourcePatchOption) error {
+	return errors.New("killed")
+}
+
+// start starts a Delivery to a sink, and waits until it has looked at all runs. Its end is orderly: see kill.
+func start(t *testing.T, s *store, sink string) *replica {
+	t.Helper()
+	t.Helper()
+	c := config.Default()
+	c.Events.Sink = sink
+	r := &replica{counts: &counts{all: map[string]int{}}, recorder: events.NewFakeRecorder(100), store: s, writer: &writer{Client: s}}
+	r.Delivery = New(Options{
+		Client: r.writer, Live: s, Cache: s, Config: config.NewStore(c), Recorder: r.recorder, Clock: clock.RealClock{}, Meter: r.counts,
+		Log: logr.Discard(),
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Start(ctx) }()
+	r.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(r.stop)
+	if sink != "" {
+		<-s.looked
+	}
+	return r
+}
+
+// kill ends a Delivery so that it records nothing any more.
+func (r *replica) kill() {
+	r.writer.killed.Store(true)
+	r.stop()
+}
+
+// write stores a status of a TaskRun as its reconciler does. If known is false, the process ends before it learns of the write.
+func (r *replica) write(t *testing.T, name string, known bool, change func(*v1.TaskRunStatus)) {
+	t.Helper()
+	t.Helper()
+	before := &v1.TaskRun{}
+	if err := r.store.Get(t.Context(), client.ObjectKey{Namespace: "ci", Name: name}, before); err != nil {
+		t.Fatal(err)
+	}
+	status := *before.Status.DeepCopy()
+	change(&status)
+	after := before.DeepCopy()
+	after.Status = r.TaskRuns().Due(before, status)
+	if err := r.store.Status().Update(t.Context(), after); err != nil {
+		t.Fatal(err)
+	}
+	if known {
+		r.TaskRuns().Written(before, after)
+	}
+}
+
+func is(c metav1.Condition) func(*v1.TaskRunStatus) {
+	return func(s *v1.TaskRunStatus) { s.SetCondition(c, metav1.Now()) }
+}
+
+func run(name string) *v1.TaskRun {
+	return &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "ci", Name: name, UID: "uid", CreationTimestamp: metav1.NewTime(time.Unix(1_700_000_000, 0)),
+	}}
+}
+
+func pending() metav1.Condition  { return v1.Running(v1.TaskRunReasonPending, "starting") }
+func running() metav1.Condition  { return v1.Running(v1.TaskRunReasonRunning, "running") }
+func finished() metav1.Condition { return v1.Succeeded("done") }
+
+// recorded waits until the record of the run is as wanted.
+func recorded(t *testing.T, s *store, want string) {
+	t.Helper()
+	t.Helper()
+	deadline := time.After(limit)
+	for {
+		var tr v1.TaskRun
+		if err := s.Get(t.Context(), client.ObjectKey{Namespace: "ci", Name: "build"}, &tr); err != nil {
+			t.Fatal(err)
+		}
+		got := tr.Status.Annotations[v1.AnnotationEvents]
+		if got == want {
+			return
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("the record is %q, want %q", got, want)
+		case <-time.After(time.Millisecond):
+		}
+	}
+}

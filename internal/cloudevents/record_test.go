@@ -1,0 +1,116 @@
+package cloudevents
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+func TestParseRecord(t *testing.T) {
+	cases := map[string]struct {
+		reason, text string
+		want         record
+	}{
+		"None":      {reason: "a run without events"},
+		"Sent":      {reason: "all are sent", text: "4", want: record{last: 4}},
+		"Due":       {reason: "two are due", text: "4 3:running 4:failed", want: record{4, []numbered{{3, Running}, {4, Failed}}}},
+		"NoNumber":  {reason: "no number", text: "x 1:queued"},
+		"Negative":  {reason: "numbers begin at 1", text: "-1"},
+		"NoPhase":   {reason: "a phase is missing", text: "1 1"},
+		"BadPhase":  {reason: "a phase that does not exist", text: "1 1:done"},
+		"Order":     {reason: "numbers increase", text: "2 2:started 1:queued"},
+		"BeyondEnd": {reason: "no event is later than the last", text: "1 2:started"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, parse(tc.text), cmp.AllowUnexported(record{}, numbered{})); diff != "" {
+				t.Errorf("%s: -want +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+// TestRecordKeepsWhatIsDue: whatever happens to a run, its record can be read again, is bounded, and has every event that was not sent,
+// except those between the start and the end of a run with too many.
+func TestRecordKeepsWhatIsDue(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var r record
+		due := map[int]Phase{}
+		for range rapid.IntRange(1, 60).Draw(t, "changes") {
+			var done []int
+			for number := range due {
+				if rapid.Bool().Draw(t, "sent") {
+					done = append(done, number)
+				}
+			}
+			begin := rapid.SliceOfN(rapid.SampledFrom([]Phase{Queued, Started, Running, Unknown}), 1, 2).Draw(t, "begin")
+			next, added := r.without(done).with(begin)
+			for _, number := range done {
+				delete(due, number)
+			}
+			for _, a := range added {
+				due[a.number] = a.phase
+			}
+			if len(next.due) > maxDue || len(next.due) != min(len(due), maxDue) {
+				t.Fatalf("%d events are due, the record has %d: %s", len(due), len(next.due), next)
+			}
+			kept := map[int]Phase{}
+			for _, d := range next.due {
+				kept[d.number] = d.phase
+				if due[d.number] != d.phase {
+					t.Fatalf("the record has %d:%s, which is not due: %v", d.number, d.phase, due)
+				}
+			}
+			due = kept
+			if diff := cmp.Diff(next, parse(next.String()), cmp.AllowUnexported(record{}, numbered{}), cmp.Transformer("none",
+				func(all []numbered) []numbered { return append([]numbered{}, all...) })); diff != "" {
+				t.Fatalf("the record %q is read as another: -want +got:\n%s", next, diff)
+			}
+			r = next
+		}
+	})
+}
+
+// TestFullRecordKeepsBothEnds: the events that make room are those between the start and the end.
+func TestFullRecordKeepsBothEnds(t *testing.T) {
+	r, _ := record{}.with([]Phase{Queued, Started})
+	for range 3 * maxDue {
+		r, _ = r.with([]Phase{Running})
+	}
+	r, _ = r.with([]Phase{Failed})
+	if len(r.due) != maxDue || r.due[0].phase != Queued || r.due[1].phase != Started || r.due[maxDue-1].phase != Failed {
+		t.Errorf("want the start and the end of the run in its record, got %s", r)
+	}
+}
+
+func FuzzParseRecord(f *testing.F) {
+	f.Add("4 3:running 4:failed")
+	f.Fuzz(func(t *testing.T, text string) {
+		r := parse(text)
+		if again := parse(r.String()); again.String() != r.String() || len(r.due) > maxDue {
+			t.Errorf("%q is read as %s, and that as %s", text, r, again)
+		}
+	})
+}
+
+func TestTrim(t *testing.T) {
+	cases := map[string]struct {
+		reason, record string
+		kept           bool
+	}{
+		"Sent": {reason: "nothing is due, so nothing is looked up again", record: "4"},
+		"Due":  {reason: "an event that is due must be found after a restart", record: "4 4:failed", kept: true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			annotations := map[string]string{v1.AnnotationEvents: tc.record, "other": "x"}
+			Trim(annotations)
+			if _, kept := annotations[v1.AnnotationEvents]; kept != tc.kept || annotations["other"] == "" {
+				t.Errorf("%s: got %v", tc.reason, annotations)
+			}
+		})
+	}
+}

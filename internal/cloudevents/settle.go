@@ -1,0 +1,78 @@
+package cloudevents
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
+	"github.com/sluice-ci/sluice/internal/reconcile"
+)
+
+// record writes into a run which of its events are done. A returned error is transient.
+func (d *Delivery) record(ctx context.Context, e entry) error {
+	if len(e.done) == 0 || e.recorded == "" && e.ref.Kind != v1beta1.KindCustomRun {
+		d.backlog.settle(e.ref.UID, e.done, e.recorded) // the run has no record, or it is up to date
+		return nil
+	}
+	recorded, err := d.write(ctx, e)
+	if err != nil && reconcile.Classify(err) == reconcile.Transient {
+		return fmt.Errorf("cannot record the events of %s: %w", e.ref, err)
+	}
+	if err != nil { // the run is gone, or it has another record by now
+		d.log.V(1).Info("the events of a run are not recorded", "run", e.ref.String(), "cause", err.Error())
+	}
+	d.backlog.settle(e.ref.UID, e.done, recorded)
+	return nil
+}
+
+// write writes the record of an entry, and returns it.
+func (d *Delivery) write(ctx context.Context, e entry) (string, error) {
+	o := &metav1.PartialObjectMetadata{}
+	o.SetGroupVersionKind(schema.GroupVersionKind{Group: v1.GroupName, Version: e.ref.Version, Kind: e.ref.Kind})
+	o.Namespace, o.Name = e.ref.Namespace, e.ref.Name
+	if e.ref.Kind == v1beta1.KindCustomRun {
+		// Another run of this name has another UID, which no patch can change: the API server refuses the patch.
+		change, err := json.Marshal(map[string]any{"metadata": map[string]any{
+			"uid": e.ref.UID, "annotations": map[string]string{v1.AnnotationEvents: strconv.Itoa(slices.Max(e.done))},
+		}})
+		if err != nil {
+			return "", fmt.Errorf("cannot encode a record: %w", err)
+		}
+		return "", d.client.Patch(ctx, o, client.RawPatch(types.MergePatchType, change))
+	}
+	next := parse(e.recorded).without(e.done).String()
+	const path = "/status/annotations/sluice.dev~1events"
+	change, err := json.Marshal([]map[string]any{
+		{"op": "test", "path": "/metadata/uid", "value": e.ref.UID},
+		{"op": "test", "path": path, "value": e.recorded}, // the reconciler or another replica may have written a later one
+		{"op": "replace", "path": path, "value": next},
+	})
+	if err != nil {
+		return "", fmt.Errorf("cannot encode a record: %w", err)
+	}
+	return next, d.client.Status().Patch(ctx, o, client.RawPatch(types.JSONPatchType, change))
+}
+
+// flush records, at the end of the controller, what was sent and is not in the runs yet. The next replica would send it again.
+func (d *Delivery) flush(ctx context.Context) {
+	var left []entry
+	for _, uid := range d.backlog.uids() {
+		if e, _, ok := d.backlog.next(uid); ok && len(e.done) > 0 {
+			left = append(left, e)
+		}
+	}
+	reconcile.Each(len(left), func(i int) {
+		if err := d.record(ctx, left[i]); err != nil {
+			d.log.Error(err, "an event may be sent twice")
+		}
+	})
+}
