@@ -84,8 +84,8 @@ func TestNoResolvers(t *testing.T) {
 			t.Errorf("%s %q is left", o.GetKind(), o.GetName())
 		}
 	}
-	if left := len(with) - len(without); left != 9 {
-		t.Errorf("want the 9 objects of config/resolvers left out, got %d", left)
+	if left := len(with) - len(without); left != 10 {
+		t.Errorf("want the 9 objects of config/resolvers and the Service of their metrics left out, got %d", left)
 	}
 }
 
