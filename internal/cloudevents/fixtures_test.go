@@ -81,7 +81,7 @@ func (r *receiver) next(t *testing.T, count int) []string {
 	return all
 }
 
-// counts counts events by what happened to them.
+// counts has the number of events by what happened to them.
 type counts struct {
 	mu  sync.Mutex
 	all map[string]int

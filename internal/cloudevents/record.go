@@ -58,11 +58,12 @@ func (r record) String() string {
 	if r.last == 0 {
 		return ""
 	}
-	text := strconv.Itoa(r.last)
+	var text strings.Builder
+	text.WriteString(strconv.Itoa(r.last))
 	for _, d := range r.due {
-		text += fmt.Sprintf(" %d:%s", d.number, d.phase)
+		fmt.Fprintf(&text, " %d:%s", d.number, d.phase)
 	}
-	return text
+	return text.String()
 }
 
 // Trim drops from the annotations of an ended run's status a record without events that are due, for a cache. It changes the map.

@@ -162,10 +162,10 @@ func partial(answer []byte) Rejected {
 			return
 		}
 		fields(inner, func(number protowire.Number, value uint64, text []byte) {
-			switch number {
-			case 1:
+			if number == 1 {
 				r.Count = int64(value) //nolint:gosec // an int64 in protobuf is this conversion
-			case 2:
+			}
+			if number == 2 {
 				r.Message = truncate.Text(string(text), maxShown)
 			}
 		})

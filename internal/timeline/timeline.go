@@ -127,7 +127,7 @@ func within(s Span, t time.Time) time.Time {
 	}
 }
 
-// limited returns the span with at most most spans. It leaves out the deepest ones, and of one level the last ones.
+// limited returns the span with no more than most spans in all. It leaves out the deepest ones, and of one level the last ones.
 func limited(s Span, most int) Span {
 	if s.Count() <= most {
 		return s

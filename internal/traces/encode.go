@@ -59,8 +59,8 @@ func (e *encoder) add(s *timeline.Span, run types.UID, path string, parent []byt
 	e.spans = append(e.spans, &trace.Span{
 		TraceId: e.own.Trace[:], SpanId: id[:], ParentSpanId: parent, TraceState: e.state, Flags: flagSampled,
 		Name: nameOf(s), Kind: trace.Span_SPAN_KIND_INTERNAL,
-		StartTimeUnixNano: uint64(s.Start.UnixNano()), //nolint:gosec // times of this century are positive
-		EndTimeUnixNano:   uint64(s.End.UnixNano()),   //nolint:gosec // as above
+		StartTimeUnixNano: uint64(s.Start.UnixNano()),
+		EndTimeUnixNano:   uint64(s.End.UnixNano()),
 		Attributes:        attributesOf(s), Status: statusOf(s),
 	})
 	same := map[string]int{}

@@ -92,14 +92,14 @@ func (r release) build(ctx context.Context) (failed error) {
 	if err := r.fill(ctx, folder); err != nil {
 		return err
 	}
-	r.say("checking the release")
+	r.sayf("checking the release")
 	if err := verify(ctx, folder, ways(), ""); err != nil {
 		return err
 	}
 	if err := os.Rename(folder, r.folder()); err != nil {
 		return fmt.Errorf("cannot name the finished folder: %w", err)
 	}
-	r.say("the release is in %s", r.folder())
+	r.sayf("the release is in %s", r.folder())
 	return nil
 }
 
@@ -116,12 +116,12 @@ func (r release) fill(ctx context.Context, folder string) error {
 	if err != nil {
 		return err
 	}
-	r.say("writing the manifests")
+	r.sayf("writing the manifests")
 	if err := r.manifests(folder, ways(), images); err != nil {
 		return err
 	}
 	for _, platform := range r.ProgramPlatforms {
-		r.say("building the command line for %s", platform)
+		r.sayf("building the command line for %s", platform)
 		if err := r.program(ctx, folder, platform, images); err != nil {
 			return err
 		}
@@ -133,14 +133,14 @@ func (r release) fill(ctx context.Context, folder string) error {
 		return err
 	}
 	if r.Key == "" {
-		r.say("no key is given: the release has checksums, and no signature")
+		r.sayf("no key is given: the release has checksums, and no signature")
 		return nil
 	}
 	return sign(folder, r.Key)
 }
 
-// say reports progress.
-func (r release) say(format string, args ...any) {
+// sayf reports progress.
+func (r release) sayf(format string, args ...any) {
 	fmt.Fprintf(r.Progress, "==> "+format+"\n", args...)
 }
 

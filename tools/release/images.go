@@ -35,7 +35,7 @@ func (r release) images(ctx context.Context, folder string, created time.Time) (
 	}
 	references := map[string]string{}
 	for _, program := range append(imageNames(), commandLine) {
-		r.say("building the image of cmd/%s", program)
+		r.sayf("building the image of cmd/%s", program)
 		result, err := builder.Build(ctx, build.StrictScheme+module+"/cmd/"+program)
 		if err != nil {
 			return nil, fmt.Errorf("cannot build the image of cmd/%s: %w", program, err)

@@ -87,7 +87,7 @@ func verifyProgram(ctx context.Context, folder string) error {
 	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	output, err := exec.CommandContext(ctx, file, "--version").CombinedOutput()
+	output, err := exec.CommandContext(ctx, file, "--version").CombinedOutput() //nolint:gosec // a program of the named release
 	if err != nil {
 		return fmt.Errorf("cannot run %q: %w\n%s", file, err, output)
 	}

@@ -25,12 +25,18 @@ type session struct {
 
 // pictures returns the pictures of all pages below docs in a project, by path.
 func pictures(project string) (map[string]string, error) {
+	docs := filepath.Join(project, "docs")
+	root, err := os.OpenRoot(docs)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
 	drawn := map[string]string{}
-	err := filepath.WalkDir(filepath.Join(project, "docs"), func(path string, entry fs.DirEntry, err error) error {
+	err = fs.WalkDir(root.FS(), ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || filepath.Ext(path) != ".md" {
 			return err
 		}
-		text, err := os.ReadFile(path)
+		text, err := root.ReadFile(path)
 		if err != nil {
 			return err
 		}
@@ -39,7 +45,7 @@ func pictures(project string) (map[string]string, error) {
 			return fmt.Errorf("cannot draw the sessions of %q: %w", path, err)
 		}
 		for _, s := range sessions {
-			drawn[filepath.Join(filepath.Dir(path), filepath.FromSlash(s.file))] = draw(s)
+			drawn[filepath.Join(docs, filepath.Dir(path), filepath.FromSlash(s.file))] = draw(s)
 		}
 		return nil
 	})

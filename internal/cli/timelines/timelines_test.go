@@ -57,7 +57,7 @@ func objects() (*v1.PipelineRun, []client.Object) {
 }
 
 func names(s *timeline.Span) []string {
-	all := []string{string(s.Kind) + " " + s.Name}
+	all := []string{string(s.Kind) + ":" + s.Name}
 	for i := range s.Children {
 		all = append(all, names(&s.Children[i])...)
 	}
@@ -79,12 +79,12 @@ func TestRead(t *testing.T) {
 	}{
 		"Pods": {
 			reason: "the phases of the pod are there",
-			want:   []string{"taskrun leaf", "queue queue", "resolve resolve", "schedule schedule", "init init"},
+			want:   []string{"taskrun:leaf", "queue:queue", "resolve:resolve", "schedule:schedule", "init:init"},
 		},
 		"Forbidden": {
 			reason: "they are one phase",
 			funcs:  interceptor.Funcs{List: forbidden},
-			want:   []string{"taskrun leaf", "queue queue", "pod pod"},
+			want:   []string{"taskrun:leaf", "queue:queue", "pod:pod"},
 		},
 	}
 	for name, tc := range cases {
@@ -106,9 +106,9 @@ func TestRead(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := append([]string{
-				"pipelinerun outer", "queue queue", "resolve resolve", "pipelinerun inner", "queue queue", "resolve resolve",
+				"pipelinerun:outer", "queue:queue", "resolve:resolve", "pipelinerun:inner", "queue:queue", "resolve:resolve",
 			}, tc.want...)
-			if diff := cmp.Diff(append(want, "customrun custom"), names(&s)); diff != "" {
+			if diff := cmp.Diff(append(want, "customrun:custom"), names(&s)); diff != "" {
 				t.Errorf("%s: -want, +got:\n%s", tc.reason, diff)
 			}
 		})

@@ -31,7 +31,7 @@ func WithShebang(script string) string {
 }
 
 // compressors are reused, because the tables of one take most of a megabyte, for a script of any length.
-var compressors = sync.Pool{New: func() any {
+var compressors = sync.Pool{New: func() any { //nolint:gochecknoglobals // a cache without meaning
 	d, _ := flate.NewWriter(nil, flate.BestCompression) // there can be no error: the level is valid
 	return d
 }}

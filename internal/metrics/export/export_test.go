@@ -75,7 +75,7 @@ func (e *exporting) log(text string) int {
 
 func newExporting() *exporting {
 	e := &exporting{clock: testingclock.NewFakeClock(start()), outcomes: make(outcomes)}
-	e.counter = prometheus.NewCounter(prometheus.CounterOpts{Name: "runs_total"})
+	e.counter = prometheus.NewCounter(prometheus.CounterOpts{Name: "runs_total", Help: "Runs."})
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(e.counter)
 	e.Exporter = New(Options{

@@ -29,13 +29,13 @@ func TestMessage(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	counter := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "runs_total", Help: "Runs."}, []string{"status"})
 	counter.WithLabelValues("success").Add(3)
-	gauge := prometheus.NewGauge(prometheus.GaugeOpts{Name: "running"})
+	gauge := prometheus.NewGauge(prometheus.GaugeOpts{Name: "running", Help: "Running."})
 	gauge.Set(2)
-	histogram := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "took_seconds", Buckets: []float64{1, 10}})
+	histogram := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "took_seconds", Help: "Took.", Buckets: []float64{1, 10}})
 	for _, v := range []float64{0.5, 5, 6, 100} {
 		histogram.Observe(v)
 	}
-	summary := prometheus.NewSummary(prometheus.SummaryOpts{Name: "gc_seconds"})
+	summary := prometheus.NewSummary(prometheus.SummaryOpts{Name: "gc_seconds", Help: "GC."})
 	summary.Observe(4)
 	untyped := prometheus.NewUntypedFunc(prometheus.UntypedOpts{Name: "other"}, func() float64 { return 7 })
 	registry.MustRegister(counter, gauge, histogram, summary, untyped)
@@ -53,20 +53,26 @@ func TestMessage(t *testing.T) {
 				Attributes: attributes(families[3].GetMetric()[0]), TimeUnixNano: at, Value: &metrics.NumberDataPoint_AsDouble{AsDouble: 3},
 			}},
 		}}},
-		"running": {Name: "running", Data: &metrics.Metric_Gauge{Gauge: &metrics.Gauge{DataPoints: []*metrics.NumberDataPoint{{
-			TimeUnixNano: at, Value: &metrics.NumberDataPoint_AsDouble{AsDouble: 2},
-		}}}}},
+		"running": {
+			Name: "running", Description: "Running.",
+			Data: &metrics.Metric_Gauge{Gauge: &metrics.Gauge{DataPoints: []*metrics.NumberDataPoint{{
+				TimeUnixNano: at, Value: &metrics.NumberDataPoint_AsDouble{AsDouble: 2},
+			}}}},
+		},
 		"other": {Name: "other", Data: &metrics.Metric_Gauge{Gauge: &metrics.Gauge{DataPoints: []*metrics.NumberDataPoint{{
 			TimeUnixNano: at, Value: &metrics.NumberDataPoint_AsDouble{AsDouble: 7},
 		}}}}},
-		"took_seconds": {Name: "took_seconds", Data: &metrics.Metric_Histogram{Histogram: &metrics.Histogram{
+		"took_seconds": {Name: "took_seconds", Description: "Took.", Data: &metrics.Metric_Histogram{Histogram: &metrics.Histogram{
 			AggregationTemporality: cumulative, DataPoints: []*metrics.HistogramDataPoint{{
 				TimeUnixNano: at, Count: 4, Sum: new(111.5), ExplicitBounds: []float64{1, 10}, BucketCounts: []uint64{1, 2, 1},
 			}},
 		}}},
-		"gc_seconds": {Name: "gc_seconds", Data: &metrics.Metric_Summary{Summary: &metrics.Summary{DataPoints: []*metrics.SummaryDataPoint{{
-			TimeUnixNano: at, Count: 1, Sum: 4,
-		}}}}},
+		"gc_seconds": {
+			Name: "gc_seconds", Description: "GC.",
+			Data: &metrics.Metric_Summary{Summary: &metrics.Summary{DataPoints: []*metrics.SummaryDataPoint{{
+				TimeUnixNano: at, Count: 1, Sum: 4,
+			}}}},
+		},
 	}
 	began := protocmp.FilterField(&metrics.NumberDataPoint{}, "start_time_unix_nano", cmp.Ignore())
 	ofHistograms := protocmp.FilterField(&metrics.HistogramDataPoint{}, "start_time_unix_nano", cmp.Ignore())
@@ -85,7 +91,7 @@ func TestBucketsHaveEveryObservation(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		bounds := rapid.SliceOfNDistinct(rapid.Float64Range(-50, 50), 1, 8, rapid.ID).Draw(t, "bounds")
 		slices.Sort(bounds)
-		histogram := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "h", Buckets: bounds})
+		histogram := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "h", Help: "H.", Buckets: bounds})
 		values := rapid.SliceOfN(rapid.Float64Range(-60, 60), 0, 50).Draw(t, "values")
 		want := make([]uint64, len(bounds)+1)
 		for _, v := range values {

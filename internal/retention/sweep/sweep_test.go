@@ -109,8 +109,9 @@ func (b *bench) events() []string {
 // finished returns a TaskRun as the cache keeps it, which ended minutes ago.
 func finished(name string, minutes int, bytes string, change ...func(*v1.TaskRun)) *v1.TaskRun {
 	tr := &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{
-		Namespace: "ci", Name: name, UID: types.UID(name), ResourceVersion: "7", SelfLink: bytes,
+		Namespace: "ci", Name: name, UID: types.UID(name), ResourceVersion: "7",
 	}}
+	tr.SetSelfLink(bytes)
 	tr.Status.Conditions = []metav1.Condition{v1.Succeeded("done")}
 	tr.Status.CompletionTime = new(metav1.NewTime(noon.Add(-time.Duration(minutes) * time.Minute)))
 	for _, c := range change {

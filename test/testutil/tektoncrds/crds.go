@@ -72,12 +72,15 @@ func AllVersions() ([]*unstructured.Unstructured, error) {
 			crd.SetLabels(map[string]string{"app.kubernetes.io/part-of": "tekton-pipelines"})
 		}
 		if len(k.versions) > 1 {
-			crd.Object["spec"].(map[string]any)["conversion"] = map[string]any{"strategy": "Webhook", "webhook": map[string]any{
+			conversion := map[string]any{"strategy": "Webhook", "webhook": map[string]any{
 				"conversionReviewVersions": []any{v1},
 				"clientConfig": map[string]any{
 					"service": map[string]any{"namespace": "tekton-pipelines", "name": "tekton-pipelines-webhook"},
 				},
 			}}
+			if err := unstructured.SetNestedMap(crd.Object, conversion, "spec", "conversion"); err != nil {
+				return nil, err
+			}
 		}
 		all = append(all, crd)
 	}

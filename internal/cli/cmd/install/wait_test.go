@@ -17,10 +17,7 @@ import (
 func withReady(t *testing.T, names []string) *cluster.Cluster {
 	t.Helper()
 	c := newCluster(t)
-	inner, ok := c.Client.(client.WithWatch)
-	if !ok {
-		t.Fatalf("want a client with watches, got %T", c.Client)
-	}
+	inner := c.Client
 	get := func(ctx context.Context, inner client.WithWatch, key client.ObjectKey, o client.Object, options ...client.GetOption) error {
 		err := inner.Get(ctx, key, o, options...)
 		if d, ok := o.(*appsv1.Deployment); ok && err == nil && slices.Contains(names, key.Name) {

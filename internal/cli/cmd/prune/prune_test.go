@@ -3,6 +3,7 @@ package prune
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,7 +80,7 @@ func execute(t *testing.T, objects []client.Object, in string, args ...string) (
 
 func TestPrune(t *testing.T) {
 	alone := installedAt("tekton-pipelines", "config-defaults", "historyLimit: 1")
-	some := append(alone, ended("a", 9, 10), ended("b", 5, 10), ended("c", 7, 10, kept))
+	some := slices.Concat(alone, []client.Object{ended("a", 9, 10), ended("b", 5, 10), ended("c", 7, 10, kept)})
 	for name, tc := range map[string]struct {
 		reason  string
 		objects []client.Object

@@ -43,15 +43,18 @@ const (
 	end    anchor = "end"
 )
 
+// width is the width of all pictures in pixels.
+const width = 900
+
 // canvas collects the parts of a picture.
 type canvas struct {
-	parts         []string
-	width, height float64
+	parts  []string
+	height float64
 }
 
 // newCanvas starts a picture with a title, which screen readers read first.
-func newCanvas(width, height float64, title string) *canvas {
-	c := &canvas{width: width, height: height}
+func newCanvas(height float64, title string) *canvas {
+	c := &canvas{height: height}
 	c.addf(`<title>%s</title>`, html.EscapeString(title))
 	c.parts = append(c.parts, style)
 	c.addf(`<rect width="%s" height="%s" fill="var(--back)"/>`, number(width), number(height))
@@ -105,7 +108,7 @@ func (c *canvas) path(points [][2]float64, color Color, dashes bool) {
 // String returns the whole picture.
 func (c *canvas) String() string {
 	head := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %s %s" width="%s" height="%s" role="img">`,
-		number(c.width), number(c.height), number(c.width), number(c.height))
+		number(width), number(c.height), number(width), number(c.height))
 	return head + "\n" + strings.Join(c.parts, "\n") + "\n</svg>\n"
 }
 
@@ -157,8 +160,9 @@ type Entry struct {
 }
 
 // legend writes entries side by side.
-func (c *canvas) legend(x, y float64, entries []Entry) {
+func (c *canvas) legend(y float64, entries []Entry) {
 	const perLetter, gap = 6.6, 34
+	x := 16.0
 	for _, e := range entries {
 		c.dot(x+5, y-4, 5, e.Color, 1)
 		c.text(x+15, y, start, text, e.Name)

@@ -18,7 +18,7 @@ type Mark struct {
 
 // Curves draws curves. The x axis goes from zero to the last mark. The y axis is in seconds, from zero.
 func Curves(title, below string, marks []Mark, curves []Curve) string {
-	const width, height, left, right, top, bottom = 900, 400, 64, 800, 76, 340
+	const height, left, right, top, bottom = 400, 64, 800, 76, 340
 	most, last := 0.0, marks[len(marks)-1].X
 	var legend []Entry
 	for _, curve := range curves {
@@ -27,8 +27,8 @@ func Curves(title, below string, marks []Mark, curves []Curve) string {
 			most = max(most, p.Y, p.High)
 		}
 	}
-	c := newCanvas(width, height, title)
-	c.legend(16, 50, legend)
+	c := newCanvas(height, title)
+	c.legend(50, legend)
 	y, values := scale(bottom, top, most)
 	for _, v := range values {
 		c.line(left, y.at(v), right, y.at(v), faint, 1)

@@ -17,13 +17,13 @@ type Group struct {
 // Groups draws the bars of each group below one another. The longest bar of each group has the same length, because the units differ;
 // so bars can be compared only within their group.
 func Groups(title string, legend []Entry, groups []Group) string {
-	const width, left, right, top, each, gap, bottom = 900, 370, 800, 66, 18, 14, 14
+	const left, right, top, each, gap, bottom = 370, 800, 66, 18, 14, 14
 	height := float64(top + bottom)
 	for _, g := range groups {
 		height += each*float64(len(g.Bars)) + gap
 	}
-	c := newCanvas(width, height, title)
-	c.legend(16, 48, legend)
+	c := newCanvas(height, title)
+	c.legend(48, legend)
 	y := float64(top)
 	for _, g := range groups {
 		most := 0.0

@@ -11,14 +11,14 @@ type Hop struct {
 
 // Hops draws a bar for each hop, from the previous time to its own, one below the other.
 func Hops(title string, legend []Entry, hops []Hop) string {
-	const width, left, right, top, each, bottom = 900, 310, 800, 66, 26, 36
+	const left, right, top, each, bottom = 310, 800, 66, 26, 36
 	height := top + each*float64(len(hops)) + bottom
 	most := 0.0
 	for _, h := range hops {
 		most = max(most, h.At)
 	}
-	c := newCanvas(width, height, title)
-	c.legend(16, 48, legend)
+	c := newCanvas(height, title)
+	c.legend(48, legend)
 	x, values := scale(left, right, most)
 	base := height - bottom
 	for _, v := range values {

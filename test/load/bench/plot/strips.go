@@ -17,14 +17,14 @@ type Strip struct {
 
 // Strips draws distributions one below the other on one axis. limit, in seconds, is a line through all of them; 0 for none.
 func Strips(title string, legend []Entry, limit float64, limitName string, strips []Strip) string {
-	const width, left, right, top, each, bottom = 900, 330, 835, 66, 26, 48
+	const left, right, top, each, bottom = 330, 835, 66, 26, 48
 	height := top + each*float64(len(strips)) + bottom
 	most := limit
 	for _, s := range strips {
 		most = max(most, slices.Max(append([]float64{0}, s.Values...)))
 	}
-	c := newCanvas(width, height, title)
-	c.legend(16, 48, legend)
+	c := newCanvas(height, title)
+	c.legend(48, legend)
 	x, values := scale(left, right, most)
 	base := height - bottom
 	for _, v := range values {
