@@ -157,19 +157,26 @@ type worker struct{ *Exporter }
 // NeedLeaderElection returns false: a replica that has lost the lease still sends what it has queued.
 func (worker) NeedLeaderElection() bool { return false }
 
-// Start sends runs until ctx ends, and then for a short time what is left.
+// Start sends runs until ctx ends, and then for a short time what is left. A request that is in progress at that moment goes on.
 func (w worker) Start(ctx context.Context) error {
+	last, cancel := outliving(ctx, grace)
+	defer cancel()
 	for {
-		w.drain(ctx)
+		w.drain(last)
 		select {
 		case <-w.news:
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-			defer cancel()
 			w.drain(last)
 			return nil
 		}
 	}
+}
+
+// outliving returns a context that ends some time after ctx.
+func outliving(ctx context.Context, after time.Duration) (context.Context, context.CancelFunc) {
+	last, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(after, cancel) })
+	return last, func() { stop(); cancel() }
 }
 
 // drain sends what is queued until the queue is empty or ctx ends.

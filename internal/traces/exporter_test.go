@@ -427,3 +427,39 @@ func TestCredentials(t *testing.T) {
 		})
 	}
 }
+
+// stopping is a reader during whose first request the controller is asked to stop.
+type stopping struct {
+	client.Reader
+	stop func()
+}
+
+func (s stopping) Get(ctx context.Context, key client.ObjectKey, o client.Object, options ...client.GetOption) error {
+	s.stop()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.Reader.Get(ctx, key, o, options...)
+}
+
+// TestStopWhileSending: a run whose spans were being sent when the controller was asked to stop lost them.
+func TestStopWhileSending(t *testing.T) {
+	receiver := otlpreceiver.New()
+	defer receiver.Close()
+	settings := on(receiver)
+	settings.CredentialsSecret = "creds"
+	_, tr, _ := makeRuns(t)
+	b := newBench(t, settings, &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "tekton-pipelines", Name: "creds"},
+		Data:       map[string][]byte{"username": []byte("u"), "password": []byte("p")},
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	b.Live = stopping{b.Live, cancel}
+	b.TaskRun(tr)
+	if err := b.workers[0].Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if len(receiver.Spans()) == 0 {
+		t.Errorf("want the spans sent, got the log %s", b.log.String())
+	}
+}
