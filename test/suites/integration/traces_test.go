@@ -5,6 +5,7 @@ package integration
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"syscall"
 	"testing"
@@ -81,11 +82,34 @@ func TestTraces(t *testing.T) {
 	second := startController(t, program)
 	playPods(t, namespace)
 	_, pipelineRuns := awaitEnds(t, namespace, time.Minute)
+	// A controller that is stopped before it has the response to its last write does not know that the run has ended.
+	eventually(t, func(context.Context) error {
+		if pipelines, tasks, steps := spansOf(receiver); pipelines < 1 || len(tasks) < 2 || steps < 2 {
+			return fmt.Errorf("the collector has %d PipelineRuns, %d TaskRuns and %d steps", pipelines, len(tasks), steps)
+		}
+		return nil
+	})
 	second.stop(t)
 	if after := pipelineRuns[0].Status.SpanContext["traceparent"]; after != run.Status.SpanContext["traceparent"] {
 		t.Errorf("the run had the trace %q, and has %q", run.Status.SpanContext["traceparent"], after)
 	}
 	wantTrace(t, receiver, run)
+}
+
+// spansOf counts the spans that a collector has, and names its TaskRuns.
+func spansOf(receiver *otlpreceiver.Receiver) (pipelines int, tasks map[string]bool, steps int) {
+	tasks = map[string]bool{}
+	for _, s := range receiver.Spans() {
+		switch {
+		case s.Attributes["pipelinerun"] != "":
+			pipelines++
+		case s.Attributes["taskrun"] != "":
+			tasks[s.Attributes["taskrun"]] = true
+		case s.Attributes["k8s.container.name"] != "":
+			steps++
+		}
+	}
+	return pipelines, tasks, steps
 }
 
 // wantTrace checks the spans of a PipelineRun with two tasks of one step.
@@ -95,24 +119,22 @@ func wantTrace(t *testing.T, receiver *otlpreceiver.Receiver, run *v1.PipelineRu
 		t.Error(err)
 	}
 	parts := strings.Split(run.Status.SpanContext["traceparent"], "-")
-	pipelines, tasks, steps := 0, map[string]bool{}, 0
 	for _, s := range receiver.Spans() {
 		if s.Trace != parts[1] {
 			t.Errorf("span %q is in trace %s", s.Name, s.Trace)
 		}
 		switch {
 		case s.Attributes["pipelinerun"] != "":
-			if pipelines++; s.ID != parts[2] || s.Parent != "" {
+			if s.ID != parts[2] || s.Parent != "" {
 				t.Errorf("want the span of the status for the PipelineRun, got %+v", s)
 			}
 		case s.Attributes["taskrun"] != "":
-			if tasks[s.Attributes["taskrun"]] = true; s.Parent != parts[2] {
+			if s.Parent != parts[2] {
 				t.Errorf("want TaskRuns within the PipelineRun, got %+v", s)
 			}
-		case s.Attributes["k8s.container.name"] != "":
-			steps++
 		}
 	}
+	pipelines, tasks, steps := spansOf(receiver)
 	if pipelines != 1 || len(tasks) != 2 || steps != 2 {
 		t.Errorf("want one PipelineRun, two TaskRuns and two steps, got %d, %v and %d", pipelines, tasks, steps)
 	}
