@@ -23,6 +23,9 @@ const (
 	Local             = "local"
 )
 
+// loopback is the address at which the components of one node reach each other.
+const loopback = "127.0.0.1"
+
 // KubeletClientUser is the user name of the API server's requests to the kubelet. A role binding permits them.
 const KubeletClientUser = "kube-apiserver-kubelet-client"
 
@@ -65,7 +68,7 @@ func WriteCluster(dir string, c Cluster) error {
 	}{
 		{CA, c.requests()},
 		{EtcdCA, map[string]Request{
-			Etcd:       {Name: "etcd", Hosts: []string{"localhost", "127.0.0.1"}, AlsoClient: true},
+			Etcd:       {Name: "etcd", Hosts: []string{"localhost", loopback}, AlsoClient: true},
 			EtcdClient: {Name: "kube-apiserver"},
 		}},
 	} {
@@ -90,9 +93,9 @@ func WriteCluster(dir string, c Cluster) error {
 func (c Cluster) requests() map[string]Request {
 	api := []string{
 		"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local",
-		"localhost", "127.0.0.1", c.ServiceIP,
+		"localhost", loopback, c.ServiceIP,
 	}
-	kubelet := []string{c.NodeName, "localhost", "127.0.0.1"}
+	kubelet := []string{c.NodeName, "localhost", loopback}
 	if c.NodeIP != "" {
 		api = append(api, c.NodeIP)
 		kubelet = append(kubelet, c.NodeIP)
@@ -106,11 +109,11 @@ func (c Cluster) requests() map[string]Request {
 		Proxy:             {Name: "system:kube-proxy"},
 		NodeClient:        {Name: "system:node:" + c.NodeName, Groups: []string{"system:nodes"}},
 		Kubelet:           {Name: c.NodeName, Hosts: kubelet},
-		Local:             {Name: "localkube-local", Hosts: []string{"localhost", "127.0.0.1"}},
+		Local:             {Name: "localkube-local", Hosts: []string{"localhost", loopback}},
 	}
 	for _, w := range c.Workers {
 		all[OfNode(NodeClient, w.Name)] = Request{Name: "system:node:" + w.Name, Groups: []string{"system:nodes"}}
-		all[OfNode(Kubelet, w.Name)] = Request{Name: w.Name, Hosts: []string{w.Name, "localhost", "127.0.0.1", w.IP}}
+		all[OfNode(Kubelet, w.Name)] = Request{Name: w.Name, Hosts: []string{w.Name, "localhost", loopback, w.IP}}
 	}
 	return all
 }
