@@ -157,7 +157,7 @@ type worker struct{ *Exporter }
 // NeedLeaderElection returns false: a replica that has lost the lease still sends what it has queued.
 func (worker) NeedLeaderElection() bool { return false }
 
-// Start sends runs until ctx ends, and then for a short time what is left. A request that is in progress at that moment goes on.
+// Start sends runs until ctx ends, and then for a short time what is left. A request that is in progress at that moment continues.
 func (w worker) Start(ctx context.Context) error {
 	last, cancel := outliving(ctx, grace)
 	defer cancel()
