@@ -31,6 +31,7 @@ type sendError struct {
 	text  string
 }
 
+// Error returns the cause in words, with the status of the answer if there is one.
 func (e *sendError) Error() string { return e.text }
 
 // sender sends events over HTTP. An administrator chooses the receiver, so every address is permitted.

@@ -25,7 +25,7 @@ func TestParseObservability(t *testing.T) {
 			want:   base,
 		},
 		"Levels": {
-			reason: "each level of its own metric",
+			reason: "each metric has its level",
 			data: map[string]string{
 				keyTaskRunLevel: "taskrun", keyPipelineRunLevel: "namespace", keyRunningLevel: "pipelinerun",
 			},

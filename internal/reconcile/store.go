@@ -111,6 +111,7 @@ type FullError struct {
 	Refusal Refusal
 }
 
+// Error says that only the deletion of the run helps, and why its outcome is refused.
 func (e *FullError) Error() string {
 	return "cannot store the outcome of the run, nothing of it runs: delete it: " + e.Refusal.String()
 }

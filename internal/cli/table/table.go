@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
+	"github.com/sluice-ci/sluice/internal/cli/formatflag"
 )
 
 // Format is the value of the flag -o. Parsing the flag rejects an unknown format.
@@ -30,25 +30,8 @@ func Formats() []Format { return []Format{Table, JSON, YAML} }
 // Register adds the flag -o to a command. Its default is the table.
 func (f *Format) Register(command *cobra.Command) {
 	*f = Table
-	command.Flags().VarP(f, "output", "o", "output format: "+join(Formats()))
-	// The flag exists: the line above has added it.
-	_ = command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(words(Formats()), cobra.ShellCompDirectiveNoFileComp))
+	formatflag.Register(command, f, Formats()...)
 }
-
-// Set parses the text of the flag.
-func (f *Format) Set(text string) error {
-	if !slices.Contains(Formats(), Format(text)) {
-		return fmt.Errorf("want one of %s", join(Formats()))
-	}
-	*f = Format(text)
-	return nil
-}
-
-// String returns the text of the flag.
-func (f *Format) String() string { return string(*f) }
-
-// Type returns the name of the value in help.
-func (f *Format) Type() string { return "format" }
 
 // Write prints object in this format. table prints it as a table to its writer.
 func (f *Format) Write(w io.Writer, object any, table func(io.Writer) error) error {
@@ -80,12 +63,10 @@ func writeJSON(w io.Writer, object any) error {
 	return nil
 }
 
-func words(formats []Format) []string {
-	all := make([]string, len(formats))
+func join(formats []Format) string {
+	words := make([]string, len(formats))
 	for i, f := range formats {
-		all[i] = string(f)
+		words[i] = string(f)
 	}
-	return all
+	return strings.Join(words, "|")
 }
-
-func join(formats []Format) string { return strings.Join(words(formats), "|") }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
 
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
@@ -61,10 +62,15 @@ func TestFormats(t *testing.T) {
 		}
 	}
 	var f Format
-	if err := f.Set("wide"); err == nil {
+	c := &cobra.Command{}
+	f.Register(c)
+	if f != Table {
+		t.Errorf("want the table by default, got %q", f)
+	}
+	if err := c.ParseFlags([]string{"-o", "wide"}); err == nil {
 		t.Error("a format that there is not must be refused")
 	}
-	if err := f.Set("json"); err != nil || f != JSON {
+	if err := c.ParseFlags([]string{"-o", "json"}); err != nil || f != JSON {
 		t.Errorf("json is a format: %v", errors.Join(err))
 	}
 }

@@ -5,10 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +16,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/graph/draw"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/graph/model"
+	"github.com/sluice-ci/sluice/internal/cli/formatflag"
 	"github.com/sluice-ci/sluice/internal/cli/runs"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
@@ -48,25 +47,6 @@ const (
 	JSON    Format = "json"
 )
 
-func formats() []string {
-	return []string{string(Text), string(SVG), string(DOT), string(Mermaid), string(JSON)}
-}
-
-// Set parses the text of the flag.
-func (f *Format) Set(text string) error {
-	if !slices.Contains(formats(), text) {
-		return fmt.Errorf("want one of %s", strings.Join(formats(), "|"))
-	}
-	*f = Format(text)
-	return nil
-}
-
-// String returns the text of the flag.
-func (f *Format) String() string { return string(*f) }
-
-// Type returns the name of the value in help.
-func (f *Format) Type() string { return "format" }
-
 // NewCommand returns the command `sluice graph`.
 func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 	o := &Options{Terminal: t, Source: source, Now: time.Now, Output: Text}
@@ -89,10 +69,8 @@ An argument that is the name of a file, or ends with .yaml or .yml, is a file; -
 			return o.Run(c.Context())
 		},
 	}
-	c.Flags().VarP(&o.Output, "output", "o", "output format: "+strings.Join(formats(), "|"))
+	formatflag.Register(c, &o.Output, Text, SVG, DOT, Mermaid, JSON)
 	c.Flags().StringVar(&o.Of, "of", "", "`KIND/NAME` of the object, for a file with several objects")
-	// The flag exists: the lines above have added it.
-	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats(), cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 

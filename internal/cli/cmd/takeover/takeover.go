@@ -6,13 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/takeover/plan"
+	"github.com/sluice-ci/sluice/internal/cli/formatflag"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 )
 
@@ -48,23 +47,6 @@ const (
 	JSON     Format = "json"
 )
 
-func formats() []string { return []string{string(Markdown), string(JSON)} }
-
-// Set parses the text of the flag.
-func (f *Format) Set(text string) error {
-	if !slices.Contains(formats(), text) {
-		return fmt.Errorf("want one of %s", strings.Join(formats(), "|"))
-	}
-	*f = Format(text)
-	return nil
-}
-
-// String returns the text of the flag.
-func (f *Format) String() string { return string(*f) }
-
-// Type returns the name of the value in help.
-func (f *Format) Type() string { return "format" }
-
 func newPlan(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 	o := &Options{Terminal: t, Source: source, Output: Markdown}
 	c := &cobra.Command{
@@ -81,9 +63,7 @@ It changes nothing. What you may not read is listed in the plan with the missing
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return o.Run(c.Context()) },
 	}
-	c.Flags().VarP(&o.Output, "output", "o", "output format: "+strings.Join(formats(), "|"))
-	// The flag exists: the line above has added it.
-	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats(), cobra.ShellCompDirectiveNoFileComp))
+	formatflag.Register(c, &o.Output, Markdown, JSON)
 	return c
 }
 

@@ -4,15 +4,13 @@ package timeline
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/cmd/timeline/draw"
+	"github.com/sluice-ci/sluice/internal/cli/formatflag"
 	"github.com/sluice-ci/sluice/internal/cli/runs"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 	"github.com/sluice-ci/sluice/internal/cli/timelines"
@@ -40,23 +38,6 @@ const (
 	JSON Format = "json"
 )
 
-func formats() []string { return []string{string(Text), string(SVG), string(JSON)} }
-
-// Set parses the text of the flag.
-func (f *Format) Set(text string) error {
-	if !slices.Contains(formats(), text) {
-		return fmt.Errorf("want one of %s", strings.Join(formats(), "|"))
-	}
-	*f = Format(text)
-	return nil
-}
-
-// String returns the text of the flag.
-func (f *Format) String() string { return string(*f) }
-
-// Type returns the name of the value in help.
-func (f *Format) Type() string { return "format" }
-
 // NewCommand returns the command `sluice timeline`.
 func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 	o := &Options{Terminal: t, Source: source, Now: time.Now, Output: Text}
@@ -78,9 +59,7 @@ It reads the statuses of the run and of its pods. When a pod is deleted, its pha
 			return o.run(c.Context())
 		},
 	}
-	c.Flags().VarP(&o.Output, "output", "o", "output format: "+strings.Join(formats(), "|"))
-	// The flag exists: the line above has added it.
-	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats(), cobra.ShellCompDirectiveNoFileComp))
+	formatflag.Register(c, &o.Output, Text, SVG, JSON)
 	return c
 }
 
