@@ -111,8 +111,8 @@ fuzz: ## Fuzz every target for MINUTES=10, JOBS=2 at the same time; hack/fuzz.sh
 bench: ## Start a cluster and measure how long TaskRuns take, compared with bare pods; BENCH="-only seq,burst20" for a part
 	@hack/with-localkube.sh hack/bench.sh $(BENCH)
 
-bench-scale: ## Start an API server and measure the resources that the controller needs for thousands of tasks
-	@hack/with-localkube.sh --api-only hack/bench-scale.sh
+bench-scale: ## Start an API server and measure what the controller needs for thousands of tasks; BENCH="-only many,finished" for a part
+	@hack/with-localkube.sh --api-only hack/bench-scale.sh $(BENCH)
 
 retention: ## Fill an etcd of 256 MiB with results of 1 MB for an hour, with retention; RETENTION="-off" shows its alarm
 	@hack/with-localkube.sh --api-only --etcd-quota=256Mi hack/retention.sh $(RETENTION)

@@ -2,7 +2,7 @@
 # Measures the resources that the controller needs for many tasks, on the API server of the current kubeconfig. It needs no
 # node: test/load/scale simulates one.
 #
-# usage: hack/bench-scale.sh [-only wide|many|chain|custom|nested|queue]      see go doc ./test/load/scale
+# usage: hack/bench-scale.sh [-only NAMES] [-finished NUMBER]      see go doc ./test/load/scale
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"

@@ -103,7 +103,7 @@ func run(o options) error {
 	}
 	defer controllerLog.Close()
 	fmt.Println("the controller's log is", controllerLog.Name())
-	controller, err := meter.Start(ctx, o.controller, port, controllerLog, "--namespace="+kube.Installation,
+	controller, err := meter.Start(ctx, o.controller, port, controllerLog, nil, "--namespace="+kube.Installation,
 		"--inpod-image=example.invalid/inpod:1", "--webhook-port=0", "--leader-elect=false", "--log-level=info")
 	if err != nil {
 		return err

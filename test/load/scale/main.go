@@ -1,11 +1,13 @@
 // Scale measures what the controller needs for many tasks: one PipelineRun of a thousand tasks, two hundred PipelineRuns of
-// ten tasks each at once, a chain, 200 custom tasks and 50 nested pipelines in one PipelineRun, and five thousand TaskRuns that
-// wait for the controller when it starts. The API server has no node. This program plays the node: it starts each pod and ends it
-// immediately, so that it measures only the controller and the API server. It prints a table and one line of JSON.
+// ten tasks each at once, a chain, custom tasks and nested pipelines in one PipelineRun, and twice as many of both. Five thousand
+// TaskRuns wait for the controller when it starts. A thousand tasks run with and without observers. At the end a controller starts
+// beside a hundred thousand finished TaskRuns. The API server has no node. This program plays the node: it starts each pod and
+// ends it immediately, so that it measures only the controller and the API server. It prints a table and one line of JSON.
 //
-// usage: scale -controller BINARY [-only NAME]
+// usage: scale -controller BINARY [-only NAMES] [-finished NUMBER]
 //
-// It needs the CRDs and the namespace of the installation, which hack/bench-scale.sh creates.
+// It needs the CRDs and the namespace of the installation, which hack/bench-scale.sh creates. The scenario "finished" also needs
+// the etcd of a localkube cluster without a node.
 package main
 
 import (
@@ -17,6 +19,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -29,6 +33,7 @@ import (
 	"github.com/sluice-ci/sluice/test/load/scale/load"
 	"github.com/sluice-ci/sluice/test/load/scale/meter"
 	"github.com/sluice-ci/sluice/test/load/scale/node"
+	"github.com/sluice-ci/sluice/test/load/scale/sink"
 	"github.com/sluice-ci/sluice/test/testutil/customtask"
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
@@ -49,6 +54,8 @@ type scenario struct {
 	// guests are TaskRuns that are created in another namespace while those of this one wait for the starting controller; 0
 	// for scenarios with PipelineRuns.
 	guests int
+	// observed makes the controller send events, traces and metrics.
+	observed bool
 }
 
 func scenarios() []scenario {
@@ -57,9 +64,36 @@ func scenarios() []scenario {
 		{name: "many", runs: 200, tasks: 10, shape: load.Wide},
 		{name: "chain", runs: 1, tasks: 200, shape: load.Chain},
 		{name: "custom", runs: 1, tasks: 200, shape: load.Custom},
+		{name: "custom2", runs: 1, tasks: 400, shape: load.Custom}, // twice as many, to show that the work is linear
 		{name: "nested", runs: 1, tasks: 50, shape: load.Nested},
+		{name: "nested2", runs: 1, tasks: 100, shape: load.Nested},
+		{name: nameUnobserved, runs: 100, tasks: 10, shape: load.Wide},
+		{name: nameObserved, runs: 100, tasks: 10, shape: load.Wide, observed: true},
 		{name: "queue", runs: 4950, tasks: 1, guests: 50},
 	}
+}
+
+// names returns the names of all scenarios.
+func names() []string {
+	all := make([]string, 0, len(scenarios())+1)
+	for _, s := range scenarios() {
+		all = append(all, s.name)
+	}
+	return append(all, nameFinished)
+}
+
+// choose returns the scenarios in a list of names that are separated by commas; all for an empty list.
+func choose(only string) ([]string, error) {
+	if only == "" {
+		return names(), nil
+	}
+	chosen := strings.Split(only, ",")
+	for _, name := range chosen {
+		if !slices.Contains(names(), name) {
+			return nil, fmt.Errorf("cannot measure scenario %q of -only: it does not exist; the names are %s", name, strings.Join(names(), ", "))
+		}
+	}
+	return chosen, nil
 }
 
 // pods returns the number of pods that the scenario needs.
@@ -78,7 +112,9 @@ type row struct {
 	Wall  time.Duration `json:"wallNanoseconds"`
 	// Guests are the times of the guests, which were created in another namespace after the controller had begun with the
 	// queue, in seconds.
-	Guests        *stats.Summary `json:"guests,omitempty"`
+	Guests *stats.Summary `json:"guests,omitempty"`
+	// Received is what the controller has sent to observers; nil without any.
+	Received      *sink.Counts `json:"received,omitempty"`
 	meter.Reading `json:",inline"`
 }
 
@@ -91,10 +127,15 @@ func main() {
 
 func scale() error {
 	binary := flag.String("controller", "", "the controller's binary (required)")
-	only := flag.String("only", "", "the scenario to run: wide, many, chain, custom, nested or queue (default: all)")
+	only := flag.String("only", "", "the scenarios to run, separated by commas: "+strings.Join(names(), ", ")+" (default: all)")
+	runs := flag.Int("finished", 100_000, "the number of finished TaskRuns")
 	flag.Parse()
 	if *binary == "" {
 		return errors.New("cannot measure without -controller: give the controller's binary")
+	}
+	chosen, err := choose(*only)
+	if err != nil {
+		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -102,12 +143,26 @@ func scale() error {
 	if err != nil {
 		return err
 	}
+	wanted := func(name string) bool { return slices.Contains(chosen, name) }
+	if err := tasks(ctx, cluster, *binary, wanted); err != nil || !wanted(nameFinished) {
+		return err
+	}
+	s, err := measureFinished(ctx, cluster, *binary, *runs) // the last one: the copies stay
+	if err != nil {
+		return fmt.Errorf("%s: %w", nameFinished, err)
+	}
+	s.report(os.Stdout)
+	return json.NewEncoder(os.Stdout).Encode(s)
+}
+
+// tasks measures the wanted scenarios with tasks.
+func tasks(ctx context.Context, cluster *kube.Cluster, binary string, wanted func(name string) bool) error {
 	var rows []row
 	for _, s := range scenarios() {
-		if *only != "" && *only != s.name {
+		if !wanted(s.name) {
 			continue
 		}
-		r, err := measure(ctx, cluster, *binary, s)
+		r, err := measure(ctx, cluster, binary, s)
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
@@ -116,9 +171,13 @@ func scale() error {
 			return err
 		}
 	}
+	if len(rows) == 0 {
+		return nil
+	}
 	if err := table(os.Stdout, rows); err != nil {
 		return err
 	}
+	compare(os.Stdout, rows)
 	return json.NewEncoder(os.Stdout).Encode(rows)
 }
 
@@ -136,13 +195,32 @@ func measure(ctx context.Context, cluster *kube.Cluster, binary string, s scenar
 	}
 	defer log.Close()
 	fmt.Fprintf(os.Stderr, "==> %s: %d runs of %d tasks; the controller's log is %s\n", s.name, s.runs, s.tasks, log.Name())
-	controller, err := meter.Start(ctx, binary, port, log, "--namespace="+kube.Installation,
-		"--inpod-image=example.invalid/inpod:1", "--webhook-port=0", "--log-level=warn")
+	if s.observed {
+		received, stop, err := observe(ctx, cluster.Client)
+		if err != nil {
+			return row{}, err
+		}
+		r, err := run(ctx, cluster, binary, namespace, s, log)
+		r.Received = new(received.Counts())
+		return r, errors.Join(err, stop())
+	}
+	return run(ctx, cluster, binary, namespace, s, log)
+}
+
+// run starts a controller, and stops it at the end of the scenario.
+func run(ctx context.Context, cluster *kube.Cluster, binary, namespace string, s scenario, log *os.File) (row, error) {
+	controller, err := startController(ctx, binary, log, nil)
 	if err != nil {
 		return row{}, err
 	}
 	r, err := play(ctx, cluster, controller, namespace, s)
 	return r, errors.Join(err, controller.Stop())
+}
+
+// startController starts a controller without webhooks.
+func startController(ctx context.Context, binary string, log *os.File, env []string) (*meter.Controller, error) {
+	return meter.Start(ctx, binary, port, log, env, "--namespace="+kube.Installation,
+		"--inpod-image=example.invalid/inpod:1", "--webhook-port=0", "--log-level=warn")
 }
 
 // play creates the runs, plays their pods, and reads the used resources.

@@ -21,40 +21,87 @@ import (
 type Controller struct {
 	cmd     *exec.Cmd
 	metrics string
+	ready   string
 }
 
 // Reading holds the resources that a controller has used since it started.
 type Reading struct {
 	// Processor is the processor time of all its threads.
 	Processor time.Duration `json:"processorNanoseconds"`
-	// Peak is its peak resident memory, in bytes.
-	Peak int64 `json:"peakBytes"`
+	// Peak is its peak resident memory, and Resident what it has now, in bytes.
+	Peak     int64 `json:"peakBytes"`
+	Resident int64 `json:"residentBytes"`
 	// Calls is the number of requests that it has sent to the API server. Each watch counts once.
 	Calls int64 `json:"calls"`
 }
 
-// Start starts a controller, and returns when it serves its metrics on the port. Its log is written to a file.
-func Start(ctx context.Context, binary string, port int, log *os.File, args ...string) (*Controller, error) {
-	c := &Controller{metrics: fmt.Sprintf("http://127.0.0.1:%d/metrics", port)}
-	args = append(args, fmt.Sprintf("--metrics-bind-address=127.0.0.1:%d", port), "--health-probe-bind-address=0")
+// Start starts a controller, and returns when it serves its metrics on the port; the next port has its probes. Its log is written
+// to a file. The environment is that of this process, and what is in env.
+func Start(ctx context.Context, binary string, port int, log *os.File, env []string, args ...string) (*Controller, error) {
+	c := &Controller{metrics: fmt.Sprintf("http://127.0.0.1:%d/metrics", port), ready: fmt.Sprintf("http://127.0.0.1:%d/readyz", port+1)}
+	args = append(args, fmt.Sprintf("--metrics-bind-address=127.0.0.1:%d", port),
+		fmt.Sprintf("--health-probe-bind-address=127.0.0.1:%d", port+1))
 	c.cmd = exec.CommandContext(ctx, binary, args...)
+	c.cmd.Env = append(os.Environ(), env...)
 	c.cmd.Stdout, c.cmd.Stderr = log, log
 	c.cmd.Cancel = func() error { return c.cmd.Process.Signal(syscall.SIGTERM) }
 	if err := c.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("cannot start %q: %w", binary, err)
 	}
+	if err := poll(ctx, func() bool { _, err := c.Read(); return err == nil }); err != nil {
+		return nil, fmt.Errorf("cannot read metrics of %q: %w", binary, err)
+	}
+	return c, nil
+}
+
+// poll calls done every few milliseconds until it returns true. The error is that of ctx.
+func poll(ctx context.Context, done func() bool) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for {
-		if _, err := c.Read(); err == nil {
-			return c, nil
-		}
+	for !done() {
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("cannot read metrics of %q: %w", binary, ctx.Err())
+			return ctx.Err()
 		case <-tick.C:
 		}
 	}
+	return nil
+}
+
+// AwaitReady returns when the controller is ready: its caches are filled, and it leads.
+func (c *Controller) AwaitReady(ctx context.Context) error {
+	err := poll(ctx, func() bool {
+		answer, err := http.Get(c.ready) //nolint:noctx // a page on this machine
+		if err != nil {
+			return false
+		}
+		defer answer.Body.Close()
+		return answer.StatusCode == http.StatusOK
+	})
+	if err != nil {
+		return fmt.Errorf("the controller is not ready: %w", err)
+	}
+	return nil
+}
+
+// looks is how often in a row the controller must be seen without work, because events may be between the caches and the queues.
+const looks = 5
+
+// AwaitIdle returns when the controller's work queues are empty and no reconcile runs.
+func (c *Controller) AwaitIdle(ctx context.Context) error {
+	idle := 0
+	err := poll(ctx, func() bool {
+		queued, failed := c.sum("workqueue_depth{")
+		running, failedToo := c.sum("controller_runtime_active_workers{")
+		if idle++; failed != nil || failedToo != nil || queued+running > 0 {
+			idle = 0
+		}
+		return idle == looks
+	})
+	if err != nil {
+		return fmt.Errorf("the controller has work without end: %w", err)
+	}
+	return nil
 }
 
 // Stop stops the controller and waits until it has ended.
@@ -71,7 +118,7 @@ func (c *Controller) Stop() error {
 
 // Read returns the resources used so far.
 func (c *Controller) Read() (Reading, error) {
-	calls, err := c.calls()
+	calls, err := c.sum("rest_client_requests_total{") // of all methods and responses
 	if err != nil {
 		return Reading{}, err
 	}
@@ -79,18 +126,25 @@ func (c *Controller) Read() (Reading, error) {
 	if err != nil {
 		return Reading{}, err
 	}
-	peak, err := peakMemory(c.cmd.Process.Pid)
-	return Reading{Processor: processor, Peak: peak, Calls: calls}, err
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
+	if err != nil {
+		return Reading{}, fmt.Errorf("cannot read memory: %w", err)
+	}
+	r := Reading{Processor: processor, Calls: calls}
+	if r.Peak, err = memory(string(status), "VmHWM:"); err == nil {
+		r.Resident, err = memory(string(status), "VmRSS:")
+	}
+	return r, err
 }
 
-// calls adds the requests of all methods and responses.
-func (c *Controller) calls() (int64, error) {
+// sum adds the values of a metric over all its labels.
+func (c *Controller) sum(prefix string) (int64, error) {
 	answer, err := http.Get(c.metrics) //nolint:noctx // a page on this machine
 	if err != nil {
 		return 0, fmt.Errorf("cannot get metrics: %w", err)
 	}
 	defer answer.Body.Close()
-	return sum(answer.Body, "rest_client_requests_total{")
+	return sum(answer.Body, prefix)
 }
 
 // sum adds the values of the lines with that prefix.
@@ -134,17 +188,13 @@ func processorTime(pid int) (time.Duration, error) {
 	return time.Duration(total) * time.Second / ticks, nil
 }
 
-// peakMemory returns the peak resident memory of a process, in bytes.
-func peakMemory(pid int) (int64, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, fmt.Errorf("cannot read memory: %w", err)
-	}
-	for line := range strings.Lines(string(status)) {
-		if size, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+// memory returns a number of bytes in the status of a process in /proc.
+func memory(status, field string) (int64, error) {
+	for line := range strings.Lines(status) {
+		if size, ok := strings.CutPrefix(line, field); ok {
 			kib, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(size), "kB")), 10, 64)
 			return kib << 10, err
 		}
 	}
-	return 0, errors.New("cannot read memory: there is no VmHWM")
+	return 0, fmt.Errorf("cannot read memory: there is no %s", field)
 }
