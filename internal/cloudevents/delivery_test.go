@@ -2,6 +2,7 @@ package cloudevents
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -10,7 +11,9 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -124,6 +127,24 @@ func TestRestart(t *testing.T) {
 			},
 			record: "3",
 		},
+		"Overtaken": {
+			reason: "at an orderly end the status was just written, with a record from before the answers",
+			before: func(t *testing.T, r *replica, sink *receiver) {
+				t.Helper()
+				first := r.prepare(t, "build", is(pending()))
+				first.store(t)
+				second := r.prepare(t, "build", is(running()))
+				first.known()
+				sink.next(t, 2)
+				r.empty(t)
+				second.store(t)
+				recorded(t, r.store, "3 1:queued 2:started 3:running")
+				r.stop()
+				recorded(t, r.store, "3 3:running")
+			},
+			want:   []string{"uid-3 taskrun.running"},
+			record: "3 3:running",
+		},
 		"AfterTheRecord": {
 			reason: "all is recorded",
 			before: func(t *testing.T, r *replica, sink *receiver) {
@@ -151,6 +172,25 @@ func TestRestart(t *testing.T) {
 				t.Errorf("%s: %v is sent, too", tc.reason, sink.next(t, len(sink.got)))
 			}
 		})
+	}
+}
+
+// TestRecordIsRefused: without the right to change a run its events are sent, and the record is not tried again and again.
+func TestRecordIsRefused(t *testing.T) {
+	sink := newReceiver(t)
+	s := newStore(t, run("build"))
+	r := start(t, s, sink.URL)
+	forbidden := error(apierrors.NewForbidden(schema.GroupResource{Resource: "taskruns"}, "build", errors.New("no right")))
+	r.writer.refuse.Store(&forbidden)
+	r.write(t, "build", true, is(finished()))
+	sink.next(t, 3)
+	r.stop()
+	recorded(t, s, "3 1:queued 2:started 3:successful")
+	if len(r.backlog.uids()) != 0 {
+		t.Error("a run is kept although its record cannot be written")
+	}
+	if n := r.writer.refused.Load(); n != 1 {
+		t.Errorf("the record was tried %d times, want once", n)
 	}
 }
 

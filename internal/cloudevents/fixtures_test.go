@@ -13,9 +13,11 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -26,6 +28,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/config"
+	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
 // limit bounds each wait of a test. It is never reached unless the test fails.
@@ -122,7 +125,6 @@ func (*store) GetInformer(context.Context, client.Object, ...cache.InformerGetOp
 
 func newStore(t *testing.T, objects ...client.Object) *store {
 	t.Helper()
-	t.Helper()
 	kinds := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{v1.AddToScheme, v1beta1.AddToScheme} {
 		if err := add(kinds); err != nil {
@@ -137,10 +139,18 @@ func newStore(t *testing.T, objects ...client.Object) *store {
 			s.mu.Lock()
 			s.patches++
 			s.mu.Unlock()
-			return under.SubResource(sub).Patch(ctx, o, p, opts...)
+			return refused(under.SubResource(sub).Patch(ctx, o, p, opts...))
 		},
 	}).Build()
 	return s
+}
+
+// refused returns the error about a patch whose test fails as the API server has it.
+func refused(err error) error {
+	if err == nil || reconcile.Answered(err) {
+		return err
+	}
+	return apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "patch", schema.GroupResource{}, "", err.Error(), 0, false)
 }
 
 // replica is a Delivery that works.
@@ -154,32 +164,39 @@ type replica struct {
 	stop     func()
 }
 
-// writer writes the records of one replica, unless it was killed.
+// writer writes the records of one replica.
 type writer struct {
 	client.Client
 
-	killed atomic.Bool
+	// refuse is the error of each write; nil unless the replica was killed or may not write.
+	refuse atomic.Pointer[error]
+	// refused is how many writes had that error.
+	refused atomic.Int32
 }
 
 // Status implements client.Client.
 func (w *writer) Status() client.SubResourceWriter {
-	if w.killed.Load() {
-		return refusing{w.Client.Status()}
+	if err := w.refuse.Load(); err != nil {
+		w.refused.Add(1)
+		return refusing{w.Client.Status(), *err}
 	}
 	return w.Client.Status()
 }
 
-// refusing is the client of a replica that was killed.
-type refusing struct{ client.SubResourceWriter }
+// refusing is the client of a replica whose writes are refused.
+type refusing struct {
+	client.SubResourceWriter
+
+	err error
+}
 
 // Patch implements client.SubResourceWriter.
-func (refusing) Patch(context.Context, client.Object, client.Patch, ...client.SubResourcePatchOption) error {
-	return errors.New("killed")
+func (r refusing) Patch(context.Context, client.Object, client.Patch, ...client.SubResourcePatchOption) error {
+	return r.err
 }
 
 // start starts a Delivery to a sink, and waits until it has looked at all runs. Its end is orderly: see kill.
 func start(t *testing.T, s *store, sink string) *replica {
-	t.Helper()
 	t.Helper()
 	c := config.Default()
 	c.Events.Sink = sink
@@ -206,13 +223,29 @@ func start(t *testing.T, s *store, sink string) *replica {
 
 // kill ends a Delivery so that it records nothing any more.
 func (r *replica) kill() {
-	r.writer.killed.Store(true)
+	killed := errors.New("killed")
+	r.writer.refuse.Store(&killed)
 	r.stop()
 }
 
 // write stores a status of a TaskRun as its reconciler does. If known is false, the process ends before it learns of the write.
 func (r *replica) write(t *testing.T, name string, known bool, change func(*v1.TaskRunStatus)) {
 	t.Helper()
+	w := r.prepare(t, name, change)
+	w.store(t)
+	if known {
+		w.known()
+	}
+}
+
+// statusWrite is a write of a status that is under way.
+type statusWrite struct {
+	replica       *replica
+	before, after *v1.TaskRun
+}
+
+// prepare makes the write of a status, with the record that is right at this moment.
+func (r *replica) prepare(t *testing.T, name string, change func(*v1.TaskRunStatus)) statusWrite {
 	t.Helper()
 	before := &v1.TaskRun{}
 	if err := r.store.Get(t.Context(), client.ObjectKey{Namespace: "ci", Name: name}, before); err != nil {
@@ -222,13 +255,19 @@ func (r *replica) write(t *testing.T, name string, known bool, change func(*v1.T
 	change(&status)
 	after := before.DeepCopy()
 	after.Status = r.TaskRuns().Due(before, status)
-	if err := r.store.Status().Update(t.Context(), after); err != nil {
+	return statusWrite{r, before, after}
+}
+
+// store stores the status, unless another write was stored since it was prepared.
+func (w statusWrite) store(t *testing.T) {
+	t.Helper()
+	if err := w.replica.store.Status().Update(t.Context(), w.after); err != nil {
 		t.Fatal(err)
 	}
-	if known {
-		r.TaskRuns().Written(before, after)
-	}
 }
+
+// known lets the process learn that the status is stored.
+func (w statusWrite) known() { w.replica.TaskRuns().Written(w.before, w.after) }
 
 func is(c metav1.Condition) func(*v1.TaskRunStatus) {
 	return func(s *v1.TaskRunStatus) { s.SetCondition(c, metav1.Now()) }
@@ -246,7 +285,6 @@ func finished() metav1.Condition { return v1.Succeeded("done") }
 
 // recorded waits until the record of the run is as wanted.
 func recorded(t *testing.T, s *store, want string) {
-	t.Helper()
 	t.Helper()
 	deadline := time.After(limit)
 	for {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -24,14 +25,45 @@ func (d *Delivery) record(ctx context.Context, e entry) error {
 		return nil
 	}
 	recorded, err := d.write(ctx, e)
-	if err != nil && reconcile.Classify(err) == reconcile.Transient {
-		return fmt.Errorf("cannot record the events of %s: %w", e.ref, err)
+	if err != nil && reconcile.Classify(err) != reconcile.Transient {
+		return d.recordLater(ctx, e, err)
 	}
-	if err != nil { // the run is gone, or it has another record by now
-		d.log.V(1).Info("the events of a run are not recorded", "run", e.ref.String(), "cause", err.Error())
+	if err != nil {
+		return fmt.Errorf("cannot record the events of %s: %w", e.ref, err)
 	}
 	d.backlog.settle(e.ref.UID, e.done, recorded)
 	return nil
+}
+
+// recordLater records the events of an entry whose own record the API server has refused, in the record that the run has now: a write
+// of the status may have stored a later one, which still has them. Each call means that another such write was stored. A returned error
+// is transient.
+func (d *Delivery) recordLater(ctx context.Context, e entry, refused error) error {
+	current, err := d.currentRecord(ctx, e.ref)
+	if err != nil {
+		return fmt.Errorf("cannot record the events of %s: %w", e.ref, err)
+	}
+	if current == e.recorded || !slices.ContainsFunc(e.done, parse(current).has) { // the run is gone, or it knows of them
+		d.log.V(1).Info("the events of a run are not recorded", "run", e.ref.String(), "cause", refused.Error())
+		d.backlog.settle(e.ref.UID, e.done, current)
+		return nil
+	}
+	e.recorded = current
+	return d.record(ctx, e)
+}
+
+// currentRecord returns the record of a run in the API server; empty if the run does not exist any more.
+func (d *Delivery) currentRecord(ctx context.Context, ref Ref) (string, error) {
+	run, status := newRun(ref.Kind)
+	err := d.live.Get(ctx, ref.NamespacedName, run)
+	if apierrors.IsNotFound(err) || err == nil && run.GetUID() != ref.UID {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("cannot get %s: %w", ref, err)
+	}
+	recorded, _ := status()
+	return recorded, nil
 }
 
 // write writes the record of an entry, and returns it.
