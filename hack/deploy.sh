@@ -30,11 +30,12 @@ fi
 say "applying $config"
 # config/core overwrites other changes to its fields; changes for one cluster belong into an overlay.
 "$KUBECTL" apply --server-side --force-conflicts -f "$manifests" | sed 's/^/    /' >&2
-for settings in feature-flags config-defaults; do
+for file in config/flags/*-*.yaml; do
+	settings=$(basename "$file" .yaml)
 	if "$KUBECTL" get configmap "$settings" -n "$namespace" --ignore-not-found -o name | grep -q .; then
 		say "keeping the existing settings in $settings"
 	else
-		"$KUBECTL" apply --server-side -f "config/flags/$settings.yaml" | sed 's/^/    /' >&2
+		"$KUBECTL" apply --server-side -f "$file" | sed 's/^/    /' >&2
 	fi
 done
 

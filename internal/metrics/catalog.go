@@ -19,7 +19,7 @@ const (
 type Label struct {
 	// Name of the label.
 	Name string
-	// Values describes the values for readers of docs/operations.md.
+	// Values describes the values for readers of docs/metrics.md.
 	Values string
 }
 
@@ -125,7 +125,7 @@ const (
 	labelPod         = "pod"
 )
 
-// Catalog returns every metric, in the order of docs/operations.md.
+// Catalog returns every metric, in the order of docs/metrics.md.
 func Catalog() []Metric {
 	return slices.Concat(outcomes(), unfinished(), work(), stored(), beside(), tracing(), resultsMetrics(), events())
 }

@@ -1,4 +1,4 @@
-// Package metrics defines the metrics of the controller, which docs/operations.md lists. A metric that Tekton has, too, has the
+// Package metrics defines the metrics of the controller, which docs/metrics.md lists. A metric that Tekton has, too, has the
 // name that Tekton's dashboards use; the others begin with sluice_. Some labels have names of users' objects, as the
 // ConfigMap config-observability says. The number of series of each metric has a maximum that users cannot exceed.
 package metrics

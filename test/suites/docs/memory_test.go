@@ -20,6 +20,9 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/collect"
 )
 
+// operationsPage has the memory of both programs.
+const operationsPage = root + "/docs/operations.md"
+
 // TestMemory: the page must have the memory limits of the code, and their sum must be less than the memory limit of the Go
 // runtime.
 func TestMemory(t *testing.T) {

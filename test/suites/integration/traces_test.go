@@ -13,6 +13,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -30,6 +31,30 @@ func (p *process) stop(t *testing.T) {
 	}
 }
 
+// sendTraces makes controllers send traces to a collector, with credentials, until the test ends.
+func sendTraces(t *testing.T, endpoint string) {
+	t.Helper()
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: installation, Name: "trace-credentials"},
+		StringData: map[string]string{"username": "u", "password": "p"},
+	}
+	settings := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: installation, Name: "config-tracing"}}
+	set := fmt.Sprintf(`{"data":{"enabled":"true","endpoint":%q,"credentialsSecret":%q}}`, endpoint, secret.Name)
+	const unset = `{"data":{"enabled":null,"endpoint":null,"credentialsSecret":null}}`
+	if err := errors.Join(
+		shared.client.Create(t.Context(), secret),
+		shared.client.Patch(t.Context(), settings, client.RawPatch(types.MergePatchType, []byte(set)))); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(
+			shared.client.Delete(context.Background(), secret),
+			shared.client.Patch(context.Background(), settings, client.RawPatch(types.MergePatchType, []byte(unset)))); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestTraces: a PipelineRun has one trace. Its spans are those of all its TaskRuns and steps, each once, although the controller is
 // restarted while the run continues. The collector gets the credentials of the Secret.
 func TestTraces(t *testing.T) {
@@ -39,26 +64,7 @@ func TestTraces(t *testing.T) {
 	}
 	receiver := otlpreceiver.New()
 	t.Cleanup(receiver.Close)
-	settings := []client.Object{
-		&corev1.Secret{
-			ObjectMeta: metav1.ObjectMeta{Namespace: installation, Name: "trace-credentials"},
-			StringData: map[string]string{"username": "u", "password": "p"},
-		},
-		&corev1.ConfigMap{
-			ObjectMeta: metav1.ObjectMeta{Namespace: installation, Name: "config-tracing"},
-			Data:       map[string]string{"enabled": "true", "endpoint": receiver.URL(), "credentialsSecret": "trace-credentials"},
-		},
-	}
-	for _, o := range settings {
-		if err := shared.client.Create(t.Context(), o); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := shared.client.Delete(context.Background(), o); err != nil {
-				t.Error(err)
-			}
-		})
-	}
+	sendTraces(t, receiver.URL())
 	namespace := newPlace(t)
 	first := startController(t, program)
 	run := pipelineRun(namespace, "traced", "one", "two")

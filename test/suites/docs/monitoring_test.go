@@ -17,8 +17,9 @@ import (
 var update = flag.Bool("update", false, "update the table of metrics in the documentation")
 
 const (
-	operationsPage = root + "/docs/operations.md"
-	monitoring     = root + "/config/monitoring"
+	metricsPage = root + "/docs/metrics.md"
+	alertsPage  = root + "/docs/alerts.md"
+	monitoring  = root + "/config/monitoring"
 
 	tableBegins = "<!-- metrics: written by go test ./test/suites/docs -update -->\n"
 	tableEnds   = "<!-- end of metrics -->"
@@ -26,31 +27,42 @@ const (
 
 // TestMetricsTable: the page must list every metric of the code.
 func TestMetricsTable(t *testing.T) {
-	page := read(t, operationsPage)
+	page := read(t, metricsPage)
 	before, rest, ok := strings.Cut(page, tableBegins)
 	table, after, ends := strings.Cut(rest, tableEnds)
 	if !ok || !ends {
-		t.Fatalf("%s has no place for the table of metrics", operationsPage)
+		t.Fatalf("%s has no place for the table of metrics", metricsPage)
 	}
 	var want strings.Builder
 	want.WriteString("\n| metric | type | labels | what |\n|---|---|---|---|\n")
 	for _, m := range metrics.Catalog() {
-		labels := make([]string, len(m.Labels))
-		for i, l := range m.Labels {
-			labels[i] = fmt.Sprintf("`%s`: %s", l.Name, l.Values)
-		}
-		fmt.Fprintf(&want, "| `%s` | %s | %s | %s |\n", m.Name, m.Type, strings.Join(labels, "; "), m.Help)
+		fmt.Fprintf(&want, "| `%s` | %s | %s | %s |\n", m.Name, m.Type, describeLabels(m.Labels), m.Help)
 	}
 	want.WriteString("\n")
 	if *update {
-		if err := os.WriteFile(operationsPage, []byte(before+tableBegins+want.String()+tableEnds+after), 0o600); err != nil {
+		if err := os.WriteFile(metricsPage, []byte(before+tableBegins+want.String()+tableEnds+after), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
 	if table != want.String() {
-		t.Errorf("%s does not list the current metrics; run go test ./test/suites/docs -update", operationsPage)
+		t.Errorf("%s does not list the current metrics; run go test ./test/suites/docs -update", metricsPage)
 	}
+}
+
+// describeLabels returns the labels of a metric with their values. Labels with the same values that follow each other share them.
+func describeLabels(labels []metrics.Label) string {
+	var all []string
+	var names []string
+	for i, l := range labels {
+		names = append(names, "`"+l.Name+"`")
+		if i+1 < len(labels) && labels[i+1].Values == l.Values {
+			continue
+		}
+		all = append(all, strings.Join(names, ", ")+": "+l.Values)
+		names = nil
+	}
+	return strings.Join(all, "; ")
 }
 
 // rule is one alert.
@@ -81,12 +93,12 @@ func alerts(t *testing.T) []rule {
 // TestAlertsSayWhatToDo: the page must describe exactly the alerts that exist.
 func TestAlertsSayWhatToDo(t *testing.T) {
 	inPage := map[string]struct{}{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `(Sluice\\w+)` \\| .+ \\| .+ \\|$").FindAllStringSubmatch(read(t, operationsPage), -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `(Sluice\\w+)` \\| .+ \\| .+ \\|$").FindAllStringSubmatch(read(t, alertsPage), -1) {
 		inPage[row[1]] = struct{}{}
 	}
 	for _, r := range alerts(t) {
 		if _, ok := inPage[r.Alert]; !ok {
-			t.Errorf("%s does not say what to do about %s", operationsPage, r.Alert)
+			t.Errorf("%s does not say what to do about %s", alertsPage, r.Alert)
 		}
 		delete(inPage, r.Alert)
 		if r.Labels["severity"] == "" || r.Annotations["summary"] == "" {
@@ -94,7 +106,7 @@ func TestAlertsSayWhatToDo(t *testing.T) {
 		}
 	}
 	for name := range inPage {
-		t.Errorf("%s describes an alert %s, which does not exist", operationsPage, name)
+		t.Errorf("%s describes an alert %s, which does not exist", alertsPage, name)
 	}
 }
 
@@ -109,7 +121,7 @@ func TestMonitoredMetricsExist(t *testing.T) {
 			}
 		}
 	}
-	_, page, _ := strings.Cut(read(t, operationsPage), tableEnds)
+	_, page, _ := strings.Cut(read(t, metricsPage), tableEnds)
 	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| .+ \\|$").FindAllStringSubmatch(page, -1) {
 		known[row[1]] = struct{}{}
 	}
