@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/kustomize/api/krusty"
@@ -31,6 +32,9 @@ func ways() []way {
 		{"monitoring-operator.yaml", "monitoring/operator", "what the Prometheus operator scrapes, and the alerts"},
 		{"settings.yaml", "flags", "the settings, for the first installation only"},
 		{"settings-coexist.yaml", "coexist/settings", "the settings beside Tekton, for the first installation only"},
+		{"enable-log-access.yaml", "enable-log-access-to-controller", "the right to read logs of pods, in all namespaces"},
+		{"enable-log-access-namespaced.yaml", "enable-log-access-to-controller/namespaced", "the right to read logs of pods, in one namespace"},
+		{"enable-retention.yaml", "enable-retention", "the right to delete finished runs"},
 	}
 }
 
@@ -40,7 +44,7 @@ var imageReference = regexp.MustCompile(`ko://[^\s"']+`)
 // manifests writes a file for each way of a list, with the images by digest.
 func (r release) manifests(folder string, list []way, images map[string]string) error {
 	for _, w := range list {
-		text, err := kustomize(filepath.Join(r.Project, "config", filepath.FromSlash(w.Folder)))
+		text, err := manifestsOf(filepath.Join(r.Project, "config", filepath.FromSlash(w.Folder)))
 		if err != nil {
 			return fmt.Errorf("cannot build the manifests of config/%s: %w", w.Folder, err)
 		}
@@ -53,6 +57,32 @@ func (r release) manifests(folder string, list []way, images map[string]string) 
 		}
 	}
 	return nil
+}
+
+// kustomization is the file by which a folder is one of kustomize.
+const kustomization = "kustomization.yaml"
+
+// manifestsOf returns the manifests of a folder: those that kustomize makes of it, or else those of its files, which
+// `kubectl apply -f` reads.
+func manifestsOf(folder string) (string, error) {
+	files, err := filepath.Glob(filepath.Join(folder, "*.yaml"))
+	switch {
+	case err != nil:
+		return "", err
+	case len(files) == 0:
+		return "", fmt.Errorf("cannot find manifests in folder %q: it has no file that ends with .yaml", folder)
+	case slices.Contains(files, filepath.Join(folder, kustomization)):
+		return kustomize(folder)
+	}
+	var all strings.Builder
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&all, "---\n%s", text)
+	}
+	return all.String(), nil
 }
 
 // kustomize returns the manifests of a folder, in the order to apply.
