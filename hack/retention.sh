@@ -10,7 +10,7 @@ cd "$root"
 
 [ -n "${LOCALKUBE_DIR:-}" ] || die "LOCALKUBE_DIR is not set" "run: make retention"
 "$KUBECTL" apply --server-side -f config/core/namespace.yaml >/dev/null
-"$KUBECTL" apply --server-side -k config/crd >/dev/null
+"$KUBECTL" apply --server-side -k config/runs-v1-only >/dev/null
 established taskruns.tekton.dev pipelineruns.tekton.dev customruns.tekton.dev
 go build -o bin/controller ./cmd/controller
 go build -o bin/retention ./test/load/retention

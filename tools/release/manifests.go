@@ -29,6 +29,7 @@ func ways() []way {
 		{"release-monitoring-open.yaml", "monitoring-open", "release.yaml, with metrics over HTTP for labeled namespaces"},
 		{"release-resolvers.yaml", "resolvers", "only the program that answers ResolutionRequests"},
 		{"release-signed-results.yaml", "signed-results", "release.yaml, with steps that sign their results through SPIFFE"},
+		{"crds-runs-v1-only.yaml", "runs-v1-only", "the kinds without v1beta1 of runs; apply it after release.yaml"},
 		{"monitoring-operator.yaml", "monitoring/operator", "what the Prometheus operator scrapes, and the alerts"},
 		{"settings.yaml", "flags", "the settings, for the first installation only"},
 		{"settings-coexist.yaml", "coexist/settings", "the settings beside Tekton, for the first installation only"},
