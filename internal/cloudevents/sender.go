@@ -3,9 +3,11 @@ package cloudevents
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -54,12 +56,12 @@ func newSender(connections int) sender {
 func (s sender) send(ctx context.Context, sink string, e event) *sendError {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, sink, bytes.NewReader(e.body))
 	if err != nil {
-		return &sendError{cause: causeUnreachable, text: fmt.Sprintf("cannot send to the sink: %v", err)}
+		return &sendError{cause: causeUnreachable, text: fmt.Sprintf("cannot send to the sink: %v", withoutAddress(err))}
 	}
 	request.Header = e.header()
 	answer, err := s.client.Do(request)
 	if err != nil {
-		return &sendError{cause: causeUnreachable, text: fmt.Sprintf("cannot reach the sink: %v", err)}
+		return &sendError{cause: causeUnreachable, text: fmt.Sprintf("cannot reach the sink: %v", withoutAddress(err))}
 	}
 	defer answer.Body.Close()
 	if _, err := io.Copy(io.Discard, io.LimitReader(answer.Body, maxAnswer)); err != nil {
@@ -69,6 +71,15 @@ func (s sender) send(ctx context.Context, sink string, e event) *sendError {
 		return nil
 	}
 	return &sendError{cause: causeStatus, final: refuses(answer.StatusCode), text: "the sink answers " + answer.Status}
+}
+
+// withoutAddress returns the cause of an error of package net/http, without the URL of the request. The URL may have a token, and users
+// who may not read the settings see the error in an event about their run.
+func withoutAddress(err error) error {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		return failed.Err
+	}
+	return err
 }
 
 // refuses reports whether a status is about the event, so that it would be the same at each attempt. Others are about the address, the
