@@ -83,7 +83,7 @@ func (s *settings) sink(key, used string) string {
 	address, err := url.Parse(value)
 	if err != nil || len(value) > maxSink || address.Scheme != "http" && address.Scheme != "https" || address.Hostname() == "" ||
 		address.User != nil {
-		s.refuse(key, wantSink, used)
+		s.refuseAddress(key, wantSink, used)
 		return ""
 	}
 	return value

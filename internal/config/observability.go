@@ -136,7 +136,7 @@ func (s *settings) export() Export {
 	case "", protocolPrometheus:
 		for _, key := range []string{keyMetricsEndpoint, keyExportInterval} {
 			if s.data[key] != "" {
-				s.refuse(key, `in effect unless metrics-protocol is "http/protobuf"`, "nothing: no metrics are sent")
+				s.refuseAddress(key, `in effect unless metrics-protocol is "http/protobuf"`, "nothing: no metrics are sent")
 			}
 		}
 		return Export{}
@@ -148,7 +148,7 @@ func (s *settings) export() Export {
 	}
 	endpoint, err := endpointOf(s.data[keyMetricsEndpoint])
 	if err != nil {
-		s.refuse(keyMetricsEndpoint, fmt.Sprintf("the URL of a collector, such as http://HOST:4318/v1/metrics (%v)", err),
+		s.refuseAddress(keyMetricsEndpoint, fmt.Sprintf("the URL of a collector, such as http://HOST:4318/v1/metrics (%v)", err),
 			"nothing: no metrics are sent")
 		return Export{}
 	}

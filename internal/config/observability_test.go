@@ -78,7 +78,7 @@ func TestParseObservability(t *testing.T) {
 			want:   base,
 			problems: []string{
 				`config-observability: metrics-endpoint: "" is not the URL of a collector, such as http://HOST:4318/v1/metrics ` +
-					`(cannot use URL "": want http:// or https://, and a host); using the default nothing: no metrics are sent`,
+					`(cannot use this URL: want http:// or https://, and a host); using the default nothing: no metrics are sent`,
 			},
 		},
 		"GRPC": {

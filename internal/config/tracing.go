@@ -52,7 +52,7 @@ func ParseTracing(data map[string]string) (Tracing, []SettingError) {
 		tracing.Endpoint = endpoint
 		if err := otlp.CheckURL(endpoint); err != nil {
 			want := fmt.Sprintf("the URL of a collector, such as http://HOST:4318/v1/traces (%v)", err)
-			s.refuse(keyTracingEndpoint, want, "nothing: no traces are sent")
+			s.refuseAddress(keyTracingEndpoint, want, "nothing: no traces are sent")
 		}
 	}
 	if s.name(keyTracingSecret, &tracing.CredentialsSecret); len(s.problems) > 0 {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -36,14 +37,19 @@ type Collector struct {
 	User, Password string
 }
 
-// CheckURL returns an error if telemetry cannot be sent to a URL.
+// CheckURL returns an error if telemetry cannot be sent to a URL. The error does not have the URL, which may have a password.
 func CheckURL(text string) error {
 	u, err := url.Parse(text)
+	if wrong, ok := errors.AsType[*url.Error](err); ok {
+		err = wrong.Err
+	}
 	switch {
+	case err != nil && strings.Contains(text, "@"):
+		return errors.New("cannot parse URL: put a user and a password into a Secret, not into the URL")
 	case err != nil:
-		return fmt.Errorf("cannot parse URL %q: %w", text, err)
+		return fmt.Errorf("cannot parse URL: %w", err)
 	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
-		return fmt.Errorf("cannot use URL %q: want http:// or https://, and a host", text)
+		return errors.New("cannot use this URL: want http:// or https://, and a host")
 	case u.User != nil:
 		return errors.New("cannot use a URL with a user or a password; put them into a Secret")
 	}
