@@ -82,8 +82,14 @@ func (e *StatusError) Error() string {
 	return text
 }
 
+// errEncode is the error for a message that cannot be encoded.
+var errEncode = errors.New("cannot encode telemetry")
+
 // Temporary reports whether the same message may be accepted later: by the rules of OTLP, and if there was no answer.
 func Temporary(err error) bool {
+	if errors.Is(err, errEncode) {
+		return false
+	}
 	status, ok := errors.AsType[*StatusError](err)
 	if !ok {
 		return err != nil
@@ -119,7 +125,7 @@ func NewClient() *Client {
 func (c *Client) Send(ctx context.Context, to Collector, message proto.Message) (Rejected, error) {
 	body, err := proto.Marshal(message)
 	if err != nil {
-		return Rejected{}, fmt.Errorf("cannot encode telemetry: %w", err)
+		return Rejected{}, fmt.Errorf("%w: %w", errEncode, err)
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, to.URL, bytes.NewReader(body))
 	if err != nil {

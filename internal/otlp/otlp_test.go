@@ -146,6 +146,18 @@ func TestNoCollector(t *testing.T) {
 	}
 }
 
+// TestMessageThatCannotBeEncoded: it is not sent, and will not be encoded later either.
+func TestMessageThatCannotBeEncoded(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("want no request") }))
+	defer server.Close()
+	message := data()
+	message.ResourceSpans[0].ScopeSpans[0].Scope.Name = "\xff"
+	_, err := otlp.NewClient().Send(t.Context(), otlp.Collector{URL: server.URL}, message)
+	if err == nil || !strings.Contains(err.Error(), "cannot encode telemetry") || otlp.Temporary(err) {
+		t.Errorf("want a final error, got %v", err)
+	}
+}
+
 func TestCheckURL(t *testing.T) {
 	cases := map[string]string{
 		"http://collector:4318/v1/traces": "",

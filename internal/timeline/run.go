@@ -29,8 +29,8 @@ const (
 	KeyMessage       = "sluice.message"
 )
 
-// maxMessage is the maximum length of a message in an attribute, in bytes. The status has the complete one.
-const maxMessage = 500
+// MaxMessage is the maximum length of a message in an attribute, in bytes. The status has the complete one.
+const MaxMessage = 500
 
 // run has what the runs of all kinds have.
 type run struct {
@@ -83,7 +83,7 @@ func messageOf(c *metav1.Condition) string {
 	if c == nil || c.Status != metav1.ConditionFalse {
 		return ""
 	}
-	return truncate.Text(c.Message, maxMessage)
+	return truncate.Text(c.Message, MaxMessage)
 }
 
 // stateOf returns the state for a condition Succeeded; nil: no controller has written it.

@@ -2,6 +2,8 @@ package traces
 
 import (
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	common "go.opentelemetry.io/proto/otlp/common/v1"
 	resource "go.opentelemetry.io/proto/otlp/resource/v1"
@@ -57,8 +59,8 @@ func spansOf(s *timeline.Span, spanContext map[string]string) []*trace.Span {
 func (e *encoder) add(s *timeline.Span, run types.UID, path string, parent []byte) {
 	id := tracecontext.SpanID(run, path)
 	e.spans = append(e.spans, &trace.Span{
-		TraceId: e.own.Trace[:], SpanId: id[:], ParentSpanId: parent, TraceState: e.state, Flags: flagSampled,
-		Name: nameOf(s), Kind: trace.Span_SPAN_KIND_INTERNAL,
+		TraceId: e.own.Trace[:], SpanId: id[:], ParentSpanId: parent, TraceState: valid(e.state), Flags: flagSampled,
+		Name: valid(nameOf(s)), Kind: trace.Span_SPAN_KIND_INTERNAL,
 		StartTimeUnixNano: uint64(s.Start.UnixNano()),
 		EndTimeUnixNano:   uint64(s.End.UnixNano()),
 		Attributes:        attributesOf(s), Status: statusOf(s),
@@ -121,15 +123,18 @@ func statusOf(s *timeline.Span) *trace.Status {
 	status := &trace.Status{Code: trace.Status_STATUS_CODE_ERROR}
 	for _, a := range s.Attributes {
 		if a.Key == timeline.KeyMessage {
-			status.Message = a.Text
+			status.Message = valid(a.Text)
 		}
 	}
 	return status
 }
 
 func keyText(key, text string) *common.KeyValue {
-	return &common.KeyValue{Key: key, Value: &common.AnyValue{Value: &common.AnyValue_StringValue{StringValue: text}}}
+	return &common.KeyValue{Key: key, Value: &common.AnyValue{Value: &common.AnyValue_StringValue{StringValue: valid(text)}}}
 }
+
+// valid returns a text that protobuf can encode. One other text would keep the spans of all runs of the message from being sent.
+func valid(text string) string { return strings.ToValidUTF8(text, string(utf8.RuneError)) }
 
 func keyNumber(key string, number int64) *common.KeyValue {
 	return &common.KeyValue{Key: key, Value: &common.AnyValue{Value: &common.AnyValue_IntValue{IntValue: number}}}

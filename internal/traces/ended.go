@@ -3,16 +3,19 @@ package traces
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	trace "go.opentelemetry.io/proto/otlp/trace/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/timeline"
+	"github.com/sluice-ci/sluice/internal/truncate"
 )
 
 // ended is a run that has ended. One of its fields is set.
@@ -23,50 +26,85 @@ type ended struct {
 
 // slimMeta returns what a timeline needs of metadata.
 func slimMeta(of *metav1.ObjectMeta) metav1.ObjectMeta {
-	meta := metav1.ObjectMeta{
+	slim := metav1.ObjectMeta{
 		Namespace: of.Namespace, Name: of.Name, UID: of.UID, CreationTimestamp: of.CreationTimestamp, Labels: map[string]string{},
 	}
 	for _, key := range []string{v1.LabelTask, v1.LabelPipeline, v1.LabelPipelineTask} {
 		if value, ok := of.Labels[key]; ok {
-			meta.Labels[key] = value
+			slim.Labels[key] = value
 		}
 	}
-	return meta
+	return slim
 }
 
 // slimTaskRun returns what a timeline needs of a TaskRun: without results, artifacts and the task.
 func slimTaskRun(tr *v1.TaskRun) *v1.TaskRun {
 	s := &tr.Status
 	slim := &v1.TaskRun{ObjectMeta: slimMeta(&tr.ObjectMeta), Status: v1.TaskRunStatus{
-		Conditions: s.Conditions, PodName: s.PodName, StartTime: s.StartTime, CompletionTime: s.CompletionTime,
+		Conditions: slimConditions(s.Conditions), PodName: s.PodName, StartTime: s.StartTime, CompletionTime: s.CompletionTime,
 		Steps: slimSteps(s.Steps), SpanContext: s.SpanContext,
 	}}
 	for i := range s.RetriesStatus {
 		a := &s.RetriesStatus[i]
 		slim.Status.RetriesStatus = append(slim.Status.RetriesStatus, v1.TaskRunAttempt{
-			Conditions: a.Conditions, PodName: a.PodName, StartTime: a.StartTime, CompletionTime: a.CompletionTime, Steps: slimSteps(a.Steps),
+			Conditions: slimConditions(a.Conditions), PodName: a.PodName, StartTime: a.StartTime, CompletionTime: a.CompletionTime,
+			Steps: slimSteps(a.Steps),
 		})
 	}
 	return slim
 }
 
+// slimSteps returns the steps without what they wrote.
 func slimSteps(steps []v1.StepState) []v1.StepState {
 	slim := make([]v1.StepState, len(steps))
 	for i := range steps {
 		s := &steps[i]
-		slim[i] = v1.StepState{
-			ContainerState: s.ContainerState, Name: s.Name, Container: s.Container, ImageID: s.ImageID, TerminationReason: s.TerminationReason,
+		slim[i] = v1.StepState{Name: s.Name, Container: s.Container, ImageID: s.ImageID, TerminationReason: s.TerminationReason}
+		slim[i].Running = s.Running
+		if ended := s.Terminated; ended != nil {
+			slim[i].Terminated = &corev1.ContainerStateTerminated{
+				ExitCode: ended.ExitCode, StartedAt: ended.StartedAt, FinishedAt: ended.FinishedAt,
+			}
 		}
 	}
 	return slim
+}
+
+// slimConditions returns the condition with the outcome, and of its message the part that a span has.
+func slimConditions(all []metav1.Condition) []metav1.Condition {
+	c := meta.FindStatusCondition(all, v1.ConditionSucceeded)
+	if c == nil {
+		return nil
+	}
+	slim := *c
+	// A copy, because the cut text would keep the whole one in memory.
+	slim.Message = strings.Clone(truncate.Text(c.Message, timeline.MaxMessage))
+	return []metav1.Condition{slim}
+}
+
+// parts returns how many parts of a run the queue holds: the run, and its attempts, steps and children.
+func (e ended) parts() int {
+	if tr := e.taskRun; tr != nil {
+		n := 1 + len(tr.Status.Steps)
+		for i := range tr.Status.RetriesStatus {
+			n += 1 + len(tr.Status.RetriesStatus[i].Steps)
+		}
+		return n
+	}
+	s := &e.pipelineRun.Status
+	n := 1 + len(s.ChildReferences)
+	if s.PipelineSpec != nil {
+		n += len(s.PipelineSpec.Finally)
+	}
+	return n
 }
 
 // slimPipelineRun returns what a timeline needs of a PipelineRun: of the pipeline only the names of the tasks of finally.
 func slimPipelineRun(pr *v1.PipelineRun) *v1.PipelineRun {
 	s := &pr.Status
 	slim := &v1.PipelineRun{ObjectMeta: slimMeta(&pr.ObjectMeta), Status: v1.PipelineRunStatus{
-		Conditions: s.Conditions, StartTime: s.StartTime, CompletionTime: s.CompletionTime, FinallyStartTime: s.FinallyStartTime,
-		SpanContext: s.SpanContext,
+		Conditions: slimConditions(s.Conditions), StartTime: s.StartTime, CompletionTime: s.CompletionTime,
+		FinallyStartTime: s.FinallyStartTime, SpanContext: s.SpanContext,
 	}}
 	for _, ref := range s.ChildReferences {
 		slim.Status.ChildReferences = append(slim.Status.ChildReferences,

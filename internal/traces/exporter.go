@@ -21,8 +21,9 @@ import (
 )
 
 const (
-	// maxQueue is how many runs wait to be sent. They have no results and no definitions, so that they need some megabytes.
-	maxQueue = 1000
+	// maxQueue is how many runs wait to be sent, and maxParts how many attempts, steps and children they have together. They have no
+	// results and no definitions, so that a part needs less than a kilobyte.
+	maxQueue, maxParts = 1000, 20_000
 	// maxBatch is how many spans are in one request, unless one run has more.
 	maxBatch = 1000
 	// tries is how often a request is made, and firstWait the time before the second one. Each further wait is twice as long.
@@ -87,6 +88,8 @@ type Exporter struct {
 
 	mu    sync.Mutex
 	queue []ended
+	// parts are those of the runs in the queue.
+	parts int
 	news  chan struct{}
 }
 
@@ -116,9 +119,11 @@ func (e *Exporter) wants(spanContext map[string]string) bool {
 
 func (e *Exporter) add(run ended) {
 	e.mu.Lock()
-	full := len(e.queue) >= maxQueue
+	// A run with more parts than maxParts has its turn when the queue is empty.
+	full := len(e.queue) >= maxQueue || e.parts > 0 && e.parts+run.parts() > maxParts
 	if !full {
 		e.queue = append(e.queue, run)
+		e.parts += run.parts()
 	}
 	e.mu.Unlock()
 	if full {
@@ -145,6 +150,7 @@ func (e *Exporter) take() (ended, bool) {
 	}
 	next := e.queue[0]
 	e.queue[0] = ended{}
+	e.parts -= next.parts()
 	if e.queue = e.queue[1:]; len(e.queue) == 0 {
 		e.queue = nil
 	}
@@ -233,7 +239,7 @@ func (w worker) try(ctx context.Context, spans []*trace.Span) (otlp.Rejected, er
 		if err == nil {
 			rejected, err = w.client.Send(ctx, to, data)
 		}
-		if err == nil || n == tries || !otlp.Temporary(err) {
+		if err == nil || n == tries || errors.Is(err, errOff) || !otlp.Temporary(err) {
 			return rejected, err
 		}
 		select {
@@ -245,10 +251,17 @@ func (w worker) try(ctx context.Context, spans []*trace.Span) (otlp.Rejected, er
 	}
 }
 
+// errOff is the error for runs that were queued before traces were turned off. Without settings the endpoint is that of Tekton, and with
+// invalid ones any other: a receiver that must not get them.
+var errOff = errors.New("traces were turned off before these were sent")
+
 // collector returns the collector in force. The credentials are read for each request, and not kept.
 func (w worker) collector(ctx context.Context) (otlp.Collector, error) {
 	settings := w.Config.Load().Tracing
 	to := otlp.Collector{URL: settings.Endpoint}
+	if !settings.Enabled {
+		return to, errOff
+	}
 	if settings.CredentialsSecret == "" {
 		return to, nil
 	}
