@@ -22,6 +22,10 @@ const (
 	keyState  = "tracestate"
 )
 
+// maxParent is the maximum length of a traceparent, in bytes. This version has 55, and later ones may have more. An annotation can be much
+// longer, and an error shows the text.
+const maxParent = 256
+
 // maxState is the maximum length of a tracestate, in bytes: what W3C Trace Context asks programs to pass on.
 const maxState = 512
 
@@ -36,6 +40,9 @@ type Context struct {
 func Parse(text string) (Context, error) {
 	var c Context
 	var version, flags [1]byte
+	if len(text) > maxParent {
+		return c, fmt.Errorf("cannot parse a traceparent of %d bytes, which begins with %.50q: want at most %d", len(text), text, maxParent)
+	}
 	parts := strings.Split(text, "-")
 	if len(parts) < 4 {
 		return c, fmt.Errorf("cannot parse traceparent %q: want VERSION-TRACE-PARENT-FLAGS", text)
@@ -124,10 +131,16 @@ func carriedBy(key, value string) (map[string]string, error) {
 		return nil, err
 	}
 	out := map[string]string{keyParent: c.String()}
-	if state := carried[keyState]; state != "" && len(state) <= maxState {
+	if state := carried[keyState]; state != "" && len(state) <= maxState && printable(state) {
 		out[keyState] = state
 	}
 	return out, nil
+}
+
+// printable reports whether a text has only the characters that a tracestate can have. A collector can refuse any others, together with
+// all spans of the message.
+func printable(text string) bool {
+	return strings.IndexFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) < 0
 }
 
 // Own returns the span of a run whose status has a span context, and the span that it is within; zero if there is none. Ok is false

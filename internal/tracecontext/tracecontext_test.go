@@ -46,6 +46,11 @@ func TestParse(t *testing.T) {
 			text:   outer + "-more",
 			want:   `version "00" does not have this format`,
 		},
+		"Longer": {
+			reason: "an annotation can have hundreds of kilobytes, and the log has the error",
+			text:   "01" + outer[2:] + strings.Repeat("-", 1<<18),
+			want:   "cannot parse a traceparent of 262199 bytes",
+		},
 		"Version": {
 			reason: "the specification forbids this version",
 			text:   "ff" + outer[2:],
@@ -139,6 +144,14 @@ func TestSpanContext(t *testing.T) {
 			on:          true,
 			annotations: map[string]string{v1.AnnotationPipelineRunSpanContext: json},
 			want:        map[string]string{"traceparent": outer, "tracestate": "a=1"},
+		},
+		"HostileState": {
+			reason: "a state that no tracestate can be is not passed on: a collector can refuse it, with the spans of others",
+			on:     true,
+			annotations: map[string]string{
+				v1.AnnotationPipelineRunSpanContext: `{"traceparent":"` + outer + `","tracestate":"a=\u0000\n"}`,
+			},
+			want: map[string]string{"traceparent": outer},
 		},
 		"Delivery": {
 			reason:      "the context of the program that delivers the change",
