@@ -115,5 +115,8 @@ func (b *bound) warn() bool {
 	return first
 }
 
-// keyOf joins values by a character that names do not have.
-func keyOf(values []string) string { return strings.Join(values, "\x00") }
+// separator separates the values in a key. No value has it.
+const separator = "\x00"
+
+// keyOf joins values to a key.
+func keyOf(values []string) string { return strings.Join(values, separator) }

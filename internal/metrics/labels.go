@@ -1,6 +1,8 @@
 package metrics
 
 import (
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -10,11 +12,14 @@ import (
 // nameAnonymous stands for the name of a Task or Pipeline that is embedded in its run, as in Tekton.
 const nameAnonymous = "anonymous"
 
+// maxName is the maximum length of a name in a label, in bytes: that of the name of an object.
+const maxName = 253
+
 // taskOf returns the name of the Task of a run. A task that is embedded in a pipeline has the name of the pipeline's task.
 func taskOf(tr *v1.TaskRun) string {
 	switch {
 	case tr.Spec.TaskRef != nil && tr.Spec.TaskRef.Name != "":
-		return tr.Spec.TaskRef.Name
+		return nameOr(tr.Spec.TaskRef.Name)
 	case tr.Spec.TaskSpec != nil:
 		return nameOr(tr.Labels[v1.LabelPipelineTask])
 	default:
@@ -26,7 +31,7 @@ func taskOf(tr *v1.TaskRun) string {
 func pipelineOf(pr *v1.PipelineRun) string {
 	switch {
 	case pr.Spec.PipelineRef != nil && pr.Spec.PipelineRef.Name != "":
-		return pr.Spec.PipelineRef.Name
+		return nameOr(pr.Spec.PipelineRef.Name)
 	case pr.Spec.PipelineSpec != nil, pr.Labels[v1.LabelPipeline] == pr.Name: // the label of a run of an embedded pipeline
 		return nameAnonymous
 	default:
@@ -44,11 +49,17 @@ func parentOf(tr *v1.TaskRun) (pipeline, run string) {
 	return nameOr(pipeline), run
 }
 
+// nameOr returns the name to show for the name of a Task or Pipeline. A run is counted before its references are checked, and beside
+// Tekton the API server has no webhook that checks them, so a reference can have any text, of any length.
 func nameOr(name string) string {
-	if name == "" {
+	switch {
+	case name == "":
 		return nameAnonymous
+	case len(name) > maxName, strings.Contains(name, separator):
+		return nameOther
+	default:
+		return name
 	}
-	return name
 }
 
 // labelsOfTaskRun returns all labels that a metric of a TaskRun may have.

@@ -273,6 +273,16 @@ func TestNames(t *testing.T) {
 			change: func(tr *v1.TaskRun) { tr.Spec.TaskRef.Name, tr.Labels[v1.LabelTask] = "", "found" },
 			want:   []string{"found", "release", "release-1"},
 		},
+		"TooLong": {
+			reason: "a name that no object can have would be in each scrape, and in memory until the end of the process",
+			change: func(tr *v1.TaskRun) { tr.Spec.TaskRef.Name = strings.Repeat("x", 1<<20) },
+			want:   []string{"other", "release", "release-1"},
+		},
+		"Longest": {
+			reason: "the longest name of an object is shown",
+			change: func(tr *v1.TaskRun) { tr.Spec.TaskRef.Name = strings.Repeat("x", 253) },
+			want:   []string{strings.Repeat("x", 253), "release", "release-1"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

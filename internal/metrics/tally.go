@@ -53,5 +53,5 @@ func (t *tally) values(key string) []string {
 	if len(t.labels) == 0 {
 		return nil
 	}
-	return strings.Split(key, "\x00")
+	return strings.Split(key, separator)
 }

@@ -2,6 +2,8 @@ package metrics
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,6 +101,29 @@ func TestStandbyReportsNothing(t *testing.T) {
 	registry.MustRegister(unfinishedRuns(t, false, taskRun("unseen", nil)))
 	if got := read(t, registry); len(got) != 0 {
 		t.Errorf("want nothing, got %v", got)
+	}
+}
+
+// TestHostileReference: the reference of a run that was not checked yet has any text, and a scrape is whole nevertheless.
+func TestHostileReference(t *testing.T) {
+	var objects []client.Object
+	for i, name := range []string{"a\x00b", strings.Repeat("x", 1<<20), "build"} {
+		objects = append(objects, pipelineRun(fmt.Sprint("run-", i), nil, func(pr *v1.PipelineRun) {
+			pr.Spec.PipelineRef = &v1.PipelineRef{Name: name}
+		}))
+	}
+	s := unfinishedRuns(t, true, objects...)
+	settings, problems := config.ParseObservability(map[string]string{"metrics.running-pipelinerun.level": "pipeline"})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	s.Settings = func() config.Observability { return settings }
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(s)
+	got := labelsIn(scraped(t, registry)[runningPipelineRuns])
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{"gauge namespace=ci pipeline=build", "gauge namespace=ci pipeline=other"}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
