@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/sluice-ci/sluice/api/v1beta1"
 )
 
 const (
@@ -200,6 +202,30 @@ func (b *backlog) clear(uid types.UID) int {
 	count := len(e.items)
 	e.items = nil
 	return count
+}
+
+// idle returns the runs of the reconcilers for which no event is due: the next write of their statuses records what was sent.
+func (b *backlog) idle() map[types.UID]struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := map[types.UID]struct{}{}
+	for uid, e := range b.runs {
+		if len(e.items) == 0 && e.ref.Kind != v1beta1.KindCustomRun {
+			all[uid] = struct{}{}
+		}
+	}
+	return all
+}
+
+// forget drops runs that do not exist any more, unless an event is due for them.
+func (b *backlog) forget(gone map[types.UID]struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for uid := range gone {
+		if e := b.runs[uid]; e != nil && len(e.items) == 0 {
+			delete(b.runs, uid)
+		}
+	}
 }
 
 // refill reports, once, that events were left out and that there is room for them now.

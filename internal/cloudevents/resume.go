@@ -14,14 +14,17 @@ import (
 	"github.com/sluice-ci/sluice/api/v1beta1"
 )
 
-// resumeAll puts into the queue what the records of the runs say is due. The data is read when an event is sent.
+// resumeAll puts into the queue what the records of the runs say is due. The data is read when an event is sent. A run that was deleted
+// before it ended has no write any more that could record what was sent, so it is forgotten here.
 func (d *Delivery) resumeAll(ctx context.Context) error {
+	gone := d.backlog.idle() // before the lists, so that a run that is created meanwhile is not missed in them
 	var taskRuns v1.TaskRunList
 	if err := d.cache.List(ctx, &taskRuns, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("cannot list TaskRuns: %w", err)
 	}
 	for i := range taskRuns.Items {
 		tr := &taskRuns.Items[i]
+		delete(gone, tr.UID)
 		d.resume(refOf(v1.KindTaskRun, v1.GroupVersion.Version, tr), tr.Spec.ManagedBy, tr.Status.Annotations[v1.AnnotationEvents])
 	}
 	var pipelineRuns v1.PipelineRunList
@@ -30,8 +33,10 @@ func (d *Delivery) resumeAll(ctx context.Context) error {
 	}
 	for i := range pipelineRuns.Items {
 		pr := &pipelineRuns.Items[i]
+		delete(gone, pr.UID)
 		d.resume(refOf(v1.KindPipelineRun, v1.GroupVersion.Version, pr), pr.Spec.ManagedBy, pr.Status.Annotations[v1.AnnotationEvents])
 	}
+	d.backlog.forget(gone)
 	return nil
 }
 
