@@ -380,6 +380,18 @@ func TestParseDefaults(t *testing.T) {
 			want:    Default().Defaults,
 			problem: `etcd-quota: "much" is not a number of bytes`,
 		},
+		"EtcdQuotaThousandths": {
+			reason:  "a small m is a thousandth, not a million",
+			data:    map[string]string{"etcd-quota": "8500m"},
+			want:    Default().Defaults,
+			problem: `etcd-quota: "8500m" is not a number of bytes`,
+		},
+		"RetentionThousandths": {
+			reason:  "a limit of half a byte would delete every run",
+			data:    map[string]string{"default-retention": "storedBytesLimit: 500m"},
+			want:    Default().Defaults,
+			problem: "storedBytesLimit: 500m is not a whole number of bytes",
+		},
 		"Duration": {
 			reason:  "a number is no duration",
 			data:    map[string]string{"default-imagepullbackoff-timeout": "5"},

@@ -200,7 +200,7 @@ func (s *settings) quantity(key string, into *int64) {
 		return
 	}
 	q, err := resource.ParseQuantity(value)
-	if err != nil || q.Sign() < 0 || q.CmpInt64(math.MaxInt64) > 0 {
+	if err != nil || q.Sign() < 0 || q.CmpInt64(math.MaxInt64) > 0 || q.CmpInt64(q.Value()) != 0 {
 		s.refuse(key, "a number of bytes of at least 0, such as 2Gi", strconv.FormatInt(*into, 10))
 		return
 	}

@@ -88,8 +88,13 @@ func (p *Policy) validate() error {
 			return fmt.Errorf("%s: %d is not from 0 to %d, or -1 for no limit", field.name, *v, field.most)
 		}
 	}
-	if q := p.StoredBytesLimit; q != nil && (q.Sign() < 0 || q.CmpInt64(1<<50) > 0) {
+	switch q := p.StoredBytesLimit; {
+	case q == nil:
+		return nil
+	case q.Sign() < 0 || q.CmpInt64(1<<50) > 0:
 		return fmt.Errorf("storedBytesLimit: %s is not from 0 (no limit) to 1Pi", q)
+	case q.CmpInt64(q.Value()) != 0: // 500m, meant as 500M, would delete every run
+		return fmt.Errorf("storedBytesLimit: %s is not a whole number of bytes: m is a thousandth, M and Mi are millions", q)
 	}
 	return nil
 }

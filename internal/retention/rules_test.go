@@ -64,6 +64,11 @@ func TestValidate(t *testing.T) {
 			settings: Settings{Policy: Policy{StoredBytesLimit: new(resource.MustParse("-1"))}},
 			want:     "storedBytesLimit: -1 is not from 0",
 		},
+		"Thousandths": {
+			settings: Settings{Policy: Policy{StoredBytesLimit: new(resource.MustParse("500m"))}},
+			want:     "storedBytesLimit: 500m is not a whole number of bytes",
+		},
+		"HalfAGibibyte": {settings: Settings{Policy: Policy{StoredBytesLimit: new(resource.MustParse("0.5Gi"))}}},
 		"Namespace": {
 			settings: Settings{Namespaces: map[string]Policy{"Dev": {}}},
 			want:     `"Dev" is not the name of a namespace`,
