@@ -204,7 +204,9 @@ func stored() []Metric {
 			"Bytes that finished runs have in etcd."},
 		{storedQuota, Gauge, nil, "Bytes that etcd may hold: the setting `etcd-quota`; 0 if there is no warning."},
 		{runsDeleted, Counter, []Label{kind, {"rule", "`ttl`, `history`, `bytes`"}}, "Finished runs that retention has deleted."},
-		{deletesRefused, Counter, []Label{kind, {labelCause, "`conflict` (the run has changed), `forbidden`, `other`"}},
+		{deletesRefused, Counter, []Label{
+			kind, {labelCause, "`conflict` (the run has changed), `forbidden`, `denied` (by a policy or a webhook), `other`"},
+		},
 			"Deletions of finished runs that the API server has refused."},
 	}
 }

@@ -38,6 +38,8 @@ const (
 	Unsigned Obstacle = "not signed yet"
 	// Busy: a run that it owns has not ended.
 	Busy Obstacle = "a run that it owns is under way"
+	// Refused: an admission policy or a webhook of the cluster has refused its deletion, which is tried again later.
+	Refused Obstacle = "the API server has refused its deletion"
 )
 
 // Deletion is a run that goes.
@@ -100,8 +102,8 @@ type tree struct {
 	root *Run
 	// bytes are those of all finished runs of the tree.
 	bytes int64
-	// busy, keep, invalid and awaited are true if they are for a run of the tree.
-	busy, keep, invalid, awaited bool
+	// busy, keep, invalid, awaited and unsigned are true if they are for a run of the tree.
+	busy, keep, invalid, awaited, unsigned bool
 }
 
 // older compares by the time of the end, and then by what makes the order the same in each pass.
@@ -167,6 +169,7 @@ func (t *tree) add(r *Run) {
 	t.keep = t.keep || r.Keep
 	t.invalid = t.invalid || r.Invalid != ""
 	t.awaited = t.awaited || r.Awaited && !r.Signed
+	t.unsigned = t.unsigned || !r.Signed
 }
 
 // obstacle returns what keeps the tree; empty: nothing.
@@ -178,8 +181,10 @@ func (t *tree) obstacle(rules Rules) Obstacle {
 		return Kept
 	case t.invalid:
 		return Misread
-	case t.awaited, rules.AwaitSignature && !t.root.Signed:
+	case t.awaited, rules.AwaitSignature && t.unsigned:
 		return Unsigned
+	case t.root.Refused:
+		return Refused
 	default:
 		return ""
 	}

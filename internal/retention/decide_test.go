@@ -33,6 +33,8 @@ func ended(name string, minutes int, bytes int64, change ...func(*Run)) Run {
 func failed(r *Run)  { r.Outcome = Failed }
 func kept(r *Run)    { r.Keep = true }
 func awaited(r *Run) { r.Awaited = true }
+func signed(r *Run)  { r.Signed = true }
+func refused(r *Run) { r.Refused = true }
 func running(r *Run) { r.Outcome, r.Ended, r.Bytes = UnderWay, time.Time{}, 0 }
 
 func childOf(owner string) func(*Run) {
@@ -143,6 +145,21 @@ func TestDecide(t *testing.T) {
 			rules:  Rules{TTL: hour, AwaitSignature: true},
 			want:   []string{"delete b: ttl, 1 bytes", "keep a: ttl, but not signed yet", "1 bytes of 2 are left"},
 		},
+		"AwaitSignatureOfChildren": {
+			reason: "The runs that it owns go with it, so Chains must have signed these, too.",
+			runs: []Run{
+				ended("a", 300, 1, signed), ended("a-task", 300, 1, childOf("a")),
+				ended("b", 290, 1, signed), ended("b-task", 290, 1, childOf("b"), signed),
+			},
+			rules: Rules{TTL: hour, AwaitSignature: true},
+			want:  []string{"delete b: ttl, 2 bytes", "keep a: ttl, but not signed yet", "2 bytes of 4 are left"},
+		},
+		"Refused": {
+			reason: "A run that the API server does not delete stays, and the next ones go in its place.",
+			runs:   []Run{ended("a", 9, 50, refused), ended("b", 8, 50), ended("c", 7, 50)},
+			rules:  Rules{Bytes: 100},
+			want:   []string{"delete b: bytes, 50 bytes", "keep a: bytes, but the API server has refused its deletion", "100 bytes of 150 are left"},
+		},
 		"Settling": {
 			reason: "A run that ended a moment ago stays for its clients.",
 			runs:   []Run{ended("a", 0, 50), ended("b", 1, 50)},
@@ -196,6 +213,7 @@ func drawn(t *rapid.T) []Run {
 		}
 		few := func(name string) bool { return rapid.IntRange(0, 7).Draw(t, name) == 0 }
 		r.Keep, r.Awaited, r.Leaving = few("keep"), few("awaited"), few("leaving")
+		r.Signed, r.Refused = !few("unsigned"), few("refused")
 		if few("own") {
 			r.TTL = new(time.Duration(rapid.IntRange(-1, 900).Draw(t, "ttl")) * time.Second)
 		}
@@ -247,12 +265,13 @@ func TestDecideNever(t *testing.T) {
 			left[after[i].UID] = true
 		}
 		for i := range runs {
-			if r := &runs[i]; !left[r.UID] && (r.Outcome == UnderWay || r.Keep || r.Invalid != "" || r.Awaited && !r.Signed) {
+			if r := &runs[i]; !left[r.UID] && (r.Outcome == UnderWay || r.Keep || r.Invalid != "" || r.Refused && !r.Child ||
+				(r.Awaited || rules.AwaitSignature) && !r.Signed) {
 				t.Fatalf("%+v goes", *r)
 			}
 		}
 		for _, one := range d.Delete {
-			if one.Run.Child || one.Run.Leaving || one.Run.Ended.Add(Settle).After(noon) || rules.AwaitSignature && !one.Run.Signed {
+			if one.Run.Child || one.Run.Leaving || one.Run.Ended.Add(Settle).After(noon) {
 				t.Fatalf("%+v goes", one.Run)
 			}
 		}

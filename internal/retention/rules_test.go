@@ -119,6 +119,21 @@ func TestFacts(t *testing.T) {
 			run:    v1.PipelineRun{ObjectMeta: meta(), Status: v1.PipelineRunStatus{Conditions: over}},
 			want:   with(func(r *Run) { r.Outcome, r.Ended = Failed, noon }),
 		},
+		"Incomplete": {
+			reason: "A condition without a status is no outcome.",
+			run: v1.PipelineRun{ObjectMeta: meta(), Status: v1.PipelineRunStatus{
+				Conditions: []metav1.Condition{{Type: v1.ConditionSucceeded, LastTransitionTime: at}},
+			}},
+			want: base,
+		},
+		"Timeless": {
+			reason: "Without any time of its end, a run is not the oldest of all.",
+			run: v1.PipelineRun{ObjectMeta: meta(func(m *metav1.ObjectMeta) { m.CreationTimestamp = at }), Status: v1.PipelineRunStatus{
+				Conditions:     []metav1.Condition{{Type: v1.ConditionSucceeded, Status: metav1.ConditionTrue}},
+				CompletionTime: &metav1.Time{},
+			}},
+			want: with(func(r *Run) { r.Outcome, r.Ended = Successful, noon }),
+		},
 		"Labeled": {
 			reason: "The label names the Pipeline, also of a resolver.",
 			run:    v1.PipelineRun{ObjectMeta: meta(func(m *metav1.ObjectMeta) { m.Labels = map[string]string{v1.LabelPipeline: "build"} })},
@@ -156,6 +171,15 @@ func TestFacts(t *testing.T) {
 				m.Annotations = map[string]string{v1.AnnotationKeep: "yes"}
 			})},
 			want: with(func(r *Run) { r.Invalid = `annotation sluice.dev/keep: "yes" is neither "true" nor "false"` }),
+		},
+		"MisspelledAtLength": {
+			reason: "Of a value of any length only the beginning is in memory, once for each run.",
+			run: v1.PipelineRun{ObjectMeta: meta(func(m *metav1.ObjectMeta) {
+				m.Annotations = map[string]string{v1.AnnotationKeep: strings.Repeat("y", 1<<18)}
+			})},
+			want: with(func(r *Run) {
+				r.Invalid = `annotation sluice.dev/keep: "` + strings.Repeat("y", 100) + `…" is neither "true" nor "false"`
+			}),
 		},
 		"MisspelledTime": {
 			reason: "A time to live is a number of seconds.",

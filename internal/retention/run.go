@@ -3,6 +3,7 @@
 package retention
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/objectsize"
 	"github.com/sluice-ci/sluice/internal/ownership"
+	"github.com/sluice-ci/sluice/internal/truncate"
 )
 
 // Outcome is how a run has ended.
@@ -59,6 +61,8 @@ type Run struct {
 	Invalid string
 	// Signed: Chains has signed the run, or has given up. Awaited: a finalizer of Chains says that it will.
 	Signed, Awaited bool
+	// Refused: the API server has refused the deletion of the run a short time ago.
+	Refused bool
 }
 
 const (
@@ -66,6 +70,8 @@ const (
 	annotationSigned = v1.ReservedAnnotations + "signed"
 	// finalizerChains begins the finalizers of Chains on runs that it has not signed yet.
 	finalizerChains = "chains.tekton.dev"
+	// maxShown is how many bytes of an invalid value are shown.
+	maxShown = 100
 	// maxSeconds is a hundred years.
 	maxSeconds = 100 * 365 * 24 * 60 * 60
 )
@@ -103,16 +109,22 @@ func of(kind string, o *metav1.ObjectMeta, source string, condition *metav1.Cond
 	signed := o.Annotations[annotationSigned]
 	r.Signed = signed == "true" || signed == "failed"
 	r.annotations(o.Annotations)
-	if condition == nil || condition.Status == metav1.ConditionUnknown {
+	switch {
+	case condition == nil:
+		return r
+	case condition.Status == metav1.ConditionTrue:
+		r.Outcome = Successful
+	case condition.Status == metav1.ConditionFalse:
+		r.Outcome = Failed
+	default:
 		return r
 	}
-	r.Outcome, r.Ended, r.Bytes = Failed, condition.LastTransitionTime.Time, int64(objectsize.KeptLength(o))
-	if condition.Status == metav1.ConditionTrue {
-		r.Outcome = Successful
-	}
+	// A status without any time is that of another program. Without the last time its run would be older than all others.
+	r.Ended = cmp.Or(condition.LastTransitionTime.Time, o.CreationTimestamp.Time)
 	if completed != nil {
-		r.Ended = completed.Time
+		r.Ended = cmp.Or(completed.Time, r.Ended)
 	}
+	r.Bytes = int64(objectsize.KeptLength(o))
 	return r
 }
 
@@ -123,7 +135,7 @@ func (r *Run) annotations(all map[string]string) {
 	case keep == "true":
 		r.Keep = true
 	default:
-		r.Invalid = fmt.Sprintf(`annotation %s: %q is neither "true" nor "false"`, v1.AnnotationKeep, keep)
+		r.Invalid = fmt.Sprintf(`annotation %s: %s is neither "true" nor "false"`, v1.AnnotationKeep, quoted(keep))
 	}
 	text, ok := all[v1.AnnotationTTL]
 	if !ok {
@@ -131,8 +143,12 @@ func (r *Run) annotations(all map[string]string) {
 	}
 	seconds, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || seconds < Unlimited || seconds > maxSeconds {
-		r.Invalid = fmt.Sprintf("annotation %s: %q is not a number of seconds from 0 to %d, or -1 for no end", v1.AnnotationTTL, text, maxSeconds)
+		r.Invalid = fmt.Sprintf("annotation %s: %s is not a number of seconds from 0 to %d, or -1 for no end", v1.AnnotationTTL,
+			quoted(text), maxSeconds)
 		return
 	}
 	r.TTL = new(time.Duration(seconds) * time.Second)
 }
+
+// quoted returns the beginning of an invalid value, quoted. An annotation can have 256 KiB, and each pass has the texts of all runs.
+func quoted(value string) string { return strconv.Quote(truncate.Text(value, maxShown)) }

@@ -206,6 +206,20 @@ func TestPassIsRefused(t *testing.T) {
 			counted:  "refused TaskRun forbidden",
 			events:   []string{"Warning " + ReasonForbidden},
 		},
+		"Webhook": {
+			reason:   "A webhook protects a run with the status of a missing right: the others go.",
+			err:      apierrors.NewForbidden(runs, "a", errors.New(`admission webhook "keep.example.com" denied the request: protected`)),
+			requests: 5,
+			after:    sweepEvery,
+			counted:  "refused TaskRun denied",
+		},
+		"Policy": {
+			reason:   "So does a policy.",
+			err:      apierrors.NewForbidden(runs, "a", errors.New("ValidatingAdmissionPolicy 'keep' with binding 'all' denied request: no")),
+			requests: 5,
+			after:    sweepEvery,
+			counted:  "refused TaskRun denied",
+		},
 		"Other": {
 			reason:   "After three errors the pass ends, and is tried again with a delay that grows.",
 			err:      apierrors.NewInternalError(errors.New("broken")),
@@ -230,6 +244,91 @@ func TestPassIsRefused(t *testing.T) {
 			}
 			if diff := cmp.Diff(tc.events, b.events()); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+// TestRefusedRunsDoNotBlock: more runs that a webhook protects than one pass has deletions do not keep the later ones from going, and are
+// tried again after an hour.
+func TestRefusedRunsDoNotBlock(t *testing.T) {
+	for name, tc := range map[string]struct {
+		reason string
+		err    error
+		// first is how many runs cannot be deleted, and again when they are tried again.
+		first int
+		again time.Duration
+	}{
+		"Denied": {
+			reason: "a pass tries a hundred",
+			err:    errors.New(`admission webhook "keep.example.com" denied the request`),
+			first:  perPass,
+			again:  deniedFor,
+		},
+		"Other": {
+			reason: "a pass ends after three errors",
+			err:    apierrors.NewInternalError(errors.New("failed calling webhook")),
+			first:  maxFailures,
+			again:  brokenFor,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var all []client.Object
+			for i := range tc.first {
+				all = append(all, finished(fmt.Sprint("protected-", i), 9, "10"))
+			}
+			b := newBench(t, keepNone(), ownership.Rule{}, append(all, finished("later", 5, "10"))...)
+			b.limiter = rate.NewLimiter(rate.Inf, 1)
+			b.refuse = func(name string) error {
+				if name == "later" {
+					return nil
+				}
+				return tc.err
+			}
+			for range 2 {
+				if _, err := b.pass(t); (err != nil) != (name == "Other" && len(b.deletes) == tc.first) {
+					t.Errorf("%s: %v", tc.reason, err)
+				}
+			}
+			if len(b.deletes) != tc.first+1 || !strings.HasPrefix(b.deletes[tc.first], "later ") {
+				t.Fatalf("%s: want the later run deleted after %d requests, got %d", tc.reason, tc.first, len(b.deletes))
+			}
+			all[0].SetResourceVersion("8")
+			_, _ = b.pass(t) // its error is that of the first pass
+			if len(b.deletes) != tc.first+2 || !strings.HasPrefix(b.deletes[tc.first+1], "protected-0 ") {
+				t.Errorf("%s: want the run tried again that has changed, got %q", tc.reason, b.deletes[tc.first:])
+			}
+			b.clock.Step(tc.again)
+			_, _ = b.pass(t)
+			if len(b.deletes) <= tc.first+2 || len(b.refused) > tc.first {
+				t.Errorf("%s: want the runs tried again, and each remembered once, got %d requests and %d runs",
+					tc.reason, len(b.deletes), len(b.refused))
+			}
+		})
+	}
+}
+
+// TestSettingsChangeDuringAPass: an administrator who removes the rules, or corrects them, stops a pass that decided by the old ones.
+func TestSettingsChangeDuringAPass(t *testing.T) {
+	for name, settings := range map[string]*retention.Settings{
+		"Off":     nil,
+		"Changed": {Policy: retention.Policy{HistoryLimit: new(int64(2))}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, keepNone(), ownership.Rule{}, finished("a", 9, "10"), finished("b", 8, "10"), finished("c", 7, "10"))
+			b.refuse = func(string) error {
+				values := b.Config.Load().Defaults
+				values.Retention = settings
+				b.Config.SetDefaults(values)
+				return nil
+			}
+			for range 2 {
+				if _, err := b.pass(t); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if len(b.deletes) != 1 {
+				t.Errorf("want one deletion, before the change, got %q", b.deletes)
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -35,6 +36,9 @@ const (
 	maxFailures = 3
 	// refusedFor is the time to the next try if the controller may not delete runs.
 	refusedFor = 10 * time.Minute
+	// deniedFor is how long a run stays whose deletion a policy or a webhook has refused, and brokenFor the same after another error.
+	// Meanwhile other runs go.
+	deniedFor, brokenFor = time.Hour, 10 * time.Minute
 	// sentFor is how long a deletion counts that the cache does not show yet.
 	sentFor = time.Minute
 	// patience bounds one request.
@@ -50,7 +54,9 @@ const (
 	Changed Refusal = "conflict"
 	// Forbidden: the controller may not delete runs.
 	Forbidden Refusal = "forbidden"
-	// Other: another error of the API server, such as that of an admission webhook.
+	// Denied: a policy or a webhook of the cluster does not let the run be deleted.
+	Denied Refusal = "denied"
+	// Other: another error of the API server.
 	Other Refusal = "other"
 )
 
@@ -90,14 +96,25 @@ type Sweeper struct {
 
 	limiter *rate.Limiter
 	// sent has the times of deletions that the cache may not show yet.
-	sent     map[types.UID]time.Time
+	sent map[types.UID]time.Time
+	// refused has the versions of runs whose deletion was refused, and when it is tried again. Only those that the cache has get into it.
+	refused  map[edition]time.Time
 	warnings *warnings
 }
+
+// edition is one version of a run. A later version may be deleted, such as one without the label that protects it.
+type edition struct {
+	uid     types.UID
+	version string
+}
+
+func editionOf(r *retention.Run) edition { return edition{r.UID, r.Version} }
 
 // New returns a Sweeper.
 func New(o Options) *Sweeper {
 	return &Sweeper{
-		Options: o, limiter: rate.NewLimiter(perSecond, perSecond), sent: map[types.UID]time.Time{}, warnings: newWarnings(o.Clock),
+		Options: o, limiter: rate.NewLimiter(perSecond, perSecond), sent: map[types.UID]time.Time{},
+		refused: map[edition]time.Time{}, warnings: newWarnings(o.Clock),
 	}
 }
 
@@ -110,20 +127,21 @@ func (s *Sweeper) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Res
 	if defaults.Retention == nil {
 		return ctrl.Result{}, nil
 	}
-	return s.sweep(ctx, request.Namespace, defaults.Retention.For(request.Namespace))
+	return s.sweep(ctx, request.Namespace, defaults.Retention)
 }
 
-// sweep deletes what the rules say, and returns when the next pass is due.
-func (s *Sweeper) sweep(ctx context.Context, namespace string, rules retention.Rules) (ctrl.Result, error) {
+// sweep deletes what the settings say, and returns when the next pass is due.
+func (s *Sweeper) sweep(ctx context.Context, namespace string, settings *retention.Settings) (ctrl.Result, error) {
+	rules := settings.For(namespace)
 	runs, err := factsOf(s.Runs, namespace, s.Manages)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	s.markSent(runs)
+	s.mark(runs)
 	now := s.Clock.Now()
 	d := retention.Decide(runs, rules, now)
 	s.warnNamespace(namespace, runs, rules, d)
-	err = s.deleteAll(ctx, d.Delete[:min(perPass, len(d.Delete))])
+	err = s.deleteAll(ctx, d.Delete[:min(perPass, len(d.Delete))], settings)
 	if apierrors.IsForbidden(err) {
 		return ctrl.Result{RequeueAfter: refusedFor}, nil // the event says so
 	}
@@ -140,53 +158,84 @@ func (s *Sweeper) sweep(ctx context.Context, namespace string, rules retention.R
 	return ctrl.Result{RequeueAfter: after}, nil
 }
 
-// markSent marks the runs as leaving whose deletion the cache does not show yet, so that they count no more.
-func (s *Sweeper) markSent(runs []retention.Run) {
-	for uid, at := range s.sent {
-		if s.Clock.Since(at) > sentFor {
-			delete(s.sent, uid)
-		}
-	}
-	if len(s.sent) == 0 {
+// mark marks the runs as leaving whose deletion the cache does not show yet, so that they count no more, and those whose deletion was
+// refused, so that others go in their place.
+func (s *Sweeper) mark(runs []retention.Run) {
+	now := s.Clock.Now()
+	maps.DeleteFunc(s.sent, func(_ types.UID, at time.Time) bool { return now.Sub(at) > sentFor })
+	maps.DeleteFunc(s.refused, func(_ edition, until time.Time) bool { return !until.After(now) })
+	if len(s.sent)+len(s.refused) == 0 {
 		return
 	}
 	for i := range runs {
 		if _, ok := s.sent[runs[i].UID]; ok {
 			runs[i].Leaving = true
 		}
+		_, runs[i].Refused = s.refused[editionOf(&runs[i])]
 	}
 }
 
 // deleteAll deletes runs. It returns the errors of deletions that will be tried again. If the controller may not delete runs, it
-// stops at once.
-func (s *Sweeper) deleteAll(ctx context.Context, all []retention.Deletion) error {
+// stops at once, and also if other settings are in force by now: the pass that follows a change decides by them.
+func (s *Sweeper) deleteAll(ctx context.Context, all []retention.Deletion, by *retention.Settings) error {
 	var failures []error
 	for _, one := range all {
 		if err := s.limiter.Wait(ctx); err != nil {
 			return fmt.Errorf("cannot wait for the turn of a deletion: %w", err)
 		}
+		if s.Config.Load().Defaults.Retention != by {
+			break
+		}
 		err := s.deleteOne(ctx, one.Run)
-		switch {
-		case err == nil:
-			s.sent[one.Run.UID] = s.Clock.Now()
-			s.Meter.Deleted(one.Run.Kind, string(one.Reason))
-			log.FromContext(ctx).Info("deleted a finished run", "kind", one.Run.Kind, "name", one.Run.Name, "rule", one.Reason,
-				"bytes", one.Bytes, "ended", one.Run.Ended)
-		case apierrors.IsNotFound(err): // deleted by its user meanwhile
-		case apierrors.IsConflict(err):
-			s.Meter.Refused(one.Run.Kind, string(Changed)) // the event of the change starts the next pass
-		case apierrors.IsForbidden(err):
-			s.Meter.Refused(one.Run.Kind, string(Forbidden))
+		refusal := refusalOf(err)
+		if refusal != "" {
+			s.Meter.Refused(one.Run.Kind, string(refusal))
+		}
+		switch refusal {
+		case "":
+			s.deleted(ctx, one, err)
+		case Changed: // the event of the change starts the next pass
+		case Forbidden:
 			s.warnForbidden(one.Run, err)
 			return err
-		default:
-			s.Meter.Refused(one.Run.Kind, string(Other))
+		case Denied:
+			s.refused[editionOf(&one.Run)] = s.Clock.Now().Add(deniedFor)
+			log.FromContext(ctx).Error(err, "a finished run stays", "kind", one.Run.Kind, "name", one.Run.Name, "rule", one.Reason)
+		case Other:
+			s.refused[editionOf(&one.Run)] = s.Clock.Now().Add(brokenFor)
 			if failures = append(failures, err); len(failures) == maxFailures {
 				return errors.Join(failures...)
 			}
 		}
 	}
 	return errors.Join(failures...)
+}
+
+// deleted records a run that is deleted. An error says that its user has deleted it meanwhile.
+func (s *Sweeper) deleted(ctx context.Context, one retention.Deletion, err error) {
+	if err != nil {
+		return
+	}
+	s.sent[one.Run.UID] = s.Clock.Now()
+	s.Meter.Deleted(one.Run.Kind, string(one.Reason))
+	log.FromContext(ctx).Info("deleted a finished run", "kind", one.Run.Kind, "name", one.Run.Name, "rule", one.Reason,
+		"bytes", one.Bytes, "ended", one.Run.Ended)
+}
+
+// refusalOf returns why the API server has not deleted a run; empty if it has, or if the run does not exist any more.
+func refusalOf(err error) Refusal {
+	switch {
+	case err == nil, apierrors.IsNotFound(err):
+		return ""
+	case retention.Denied(err):
+		return Denied
+	case apierrors.IsConflict(err):
+		return Changed
+	case apierrors.IsForbidden(err):
+		return Forbidden
+	default:
+		return Other
+	}
 }
 
 // deleteOne deletes a run in the version that the decision was about. Kubernetes deletes what the run owns afterwards: deletion in

@@ -135,9 +135,10 @@ func (o *Options) ask(n int) error {
 	return nil
 }
 
-// deleteAll deletes the runs in the versions that were decided about. A run that has changed meanwhile stays.
+// deleteAll deletes the runs in the versions that were decided about. A run that has changed meanwhile stays, and so does one that a policy
+// or a webhook of the cluster protects.
 func (o *Options) deleteAll(ctx context.Context, c *cluster.Cluster, decided plan) error {
-	deleted := 0
+	deleted, denied := 0, 0
 	for _, one := range decided.Delete {
 		object := runs.New(one.Kind).Object()
 		object.SetNamespace(one.Namespace)
@@ -150,10 +151,16 @@ func (o *Options) deleteAll(ctx context.Context, c *cluster.Cluster, decided pla
 		case client.IgnoreNotFound(err) == nil:
 		case conflicts(err):
 			o.Terminal.Notef("%s %q in namespace %q has changed, and stays", one.Kind, one.Name, one.Namespace)
+		case retention.Denied(err):
+			denied++
+			o.Terminal.Notef("%s %q in namespace %q stays: %v", one.Kind, one.Name, one.Namespace, err)
 		default:
 			return fmt.Errorf("cannot delete %s %q in namespace %q: %w", one.Kind, one.Name, one.Namespace, err)
 		}
 	}
 	o.Terminal.Notef("%d runs deleted", deleted)
+	if denied > 0 {
+		return clierror.New(fmt.Sprintf("cannot delete %d runs: a policy or a webhook of the cluster does not permit it", denied))
+	}
 	return nil
 }

@@ -2,7 +2,9 @@ package prune
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
@@ -58,7 +61,14 @@ func execute(t *testing.T, objects []client.Object, in string, args ...string) (
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := fake.NewClientBuilder().WithScheme(known).WithObjects(objects...).Build()
+	c := fake.NewClientBuilder().WithScheme(known).WithObjects(objects...).WithInterceptorFuncs(interceptor.Funcs{
+		Delete: func(ctx context.Context, under client.WithWatch, o client.Object, options ...client.DeleteOption) error {
+			if strings.HasPrefix(o.GetName(), "protected") {
+				return errors.New(`admission webhook "keep.example.com" denied the request: protected`)
+			}
+			return under.Delete(ctx, o, options...)
+		},
+	}).Build()
 	var stdout bytes.Buffer
 	term := terminal.Plain(strings.NewReader(in), &stdout, &stdout)
 	term.Interactive = in != ""
@@ -164,6 +174,35 @@ func TestPrune(t *testing.T) {
 			args:    []string{"--history-limit", "-5"},
 			problem: "historyLimit: -5 is not from 0",
 			left:    []string{"a", "b", "c"},
+		},
+		"NegativeTime": {
+			reason:  "In whole seconds it would be 0, which deletes every run.",
+			objects: some,
+			args:    []string{"--ttl", "-500ms", "--yes"},
+			problem: "cannot use --ttl -500ms: give a duration of at least 0",
+			left:    []string{"a", "b", "c"},
+		},
+		"FractionOfASecond": {
+			reason:  "A time that cannot be exact is not rounded to a shorter one.",
+			objects: some,
+			args:    []string{"--failed-ttl", "500ms", "--successful-ttl", "1h", "--yes"},
+			problem: "cannot use --failed-ttl 500ms: give a duration of at least 0, in whole seconds",
+			left:    []string{"a", "b", "c"},
+		},
+		"Thousandths": {
+			reason:  "A limit of a fifth of a byte, meant as megabytes, would delete every run.",
+			objects: some,
+			args:    []string{"--stored-bytes-limit", "200m", "--yes"},
+			problem: "storedBytesLimit: 200m is not a whole number of bytes",
+			left:    []string{"a", "b", "c"},
+		},
+		"Denied": {
+			reason:  "A run that a webhook protects does not keep the later ones.",
+			objects: append(installedAt("tekton-pipelines", "config-defaults", "historyLimit: 0"), ended("protected", 9, 10), ended("b", 5, 10)),
+			args:    []string{"--yes"},
+			out:     []string{`TaskRun "protected" in namespace "ci" stays: admission webhook "keep.example.com" denied`, "1 runs deleted"},
+			problem: "cannot delete 1 runs: a policy or a webhook",
+			left:    []string{"protected"},
 		},
 		"NotInstalled": {
 			reason:  "Rules of the command line need no installation.",

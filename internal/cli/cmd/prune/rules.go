@@ -55,6 +55,11 @@ func (r *Rules) register(c *cobra.Command) {
 // complete makes rules of the flags that the user has given.
 func (r *Rules) complete(c *cobra.Command) error {
 	p, some := retention.Policy{}, false
+	for name, ttl := range map[string]time.Duration{flagTTL: r.ttl, flagSuccessfulTTL: r.successfulTTL, flagFailedTTL: r.failedTTL} {
+		if ttl < 0 || ttl%time.Second != 0 { // as a number of seconds it could become 0, which deletes every run
+			return clierror.Usage(c.CommandPath(), "cannot use --%s %s: give a duration of at least 0, in whole seconds, such as 168h", name, ttl)
+		}
+	}
 	for name, set := range map[string]func(){
 		flagTTL:               func() { p.TTLSecondsAfterFinished = new(int64(r.ttl.Seconds())) },
 		flagSuccessfulTTL:     func() { p.SuccessfulTTLSecondsAfterFinished = new(int64(r.successfulTTL.Seconds())) },
