@@ -161,6 +161,57 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+// TestUnverifiedProgramIsNotRun: a release from the network can have any program. It runs only after all else is verified.
+func TestUnverifiedProgramIsNotRun(t *testing.T) {
+	private, _ := keyFiles(t, ecdsaKey(t))
+	_, other := keyFiles(t, ecdsaKey(t))
+	for name, tc := range map[string]struct {
+		reason  string
+		change  string
+		key     string
+		refusal string
+		runs    bool
+	}{
+		"Whole": {
+			reason:  "a release without problems runs its program",
+			refusal: "want the version v1.2.3",
+			runs:    true,
+		},
+		"Changed": {
+			reason:  "a file does not have its checksum",
+			change:  "settings.yaml",
+			refusal: "settings.yaml has the SHA-256 ",
+		},
+		"SignedByAnother": {
+			reason:  "the signature is that of another key",
+			key:     other,
+			refusal: "is not a signature of checksums.txt",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder, mark := madeUp(t), filepath.Join(t.TempDir(), "ran")
+			program := filepath.Join(folder, programName(runtime.GOOS+"/"+runtime.GOARCH))
+			writeFile(t, program, "#!/bin/sh\necho ran >'"+mark+"'\n")
+			if err := os.Chmod(program, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := writeChecksums(folder); err != nil {
+				t.Fatal(err)
+			}
+			if err := sign(folder, private); err != nil {
+				t.Fatal(err)
+			}
+			if tc.change != "" {
+				writeFile(t, filepath.Join(folder, tc.change), "changed")
+			}
+			check(t, verify(t.Context(), folder, small(), tc.key), tc.refusal)
+			if _, err := os.Stat(mark); (err == nil) != tc.runs {
+				t.Errorf("%s: the program has run: %t, want %t", tc.reason, err == nil, tc.runs)
+			}
+		})
+	}
+}
+
 // TestChecksumsAreThoseOfOtherPrograms: sha256sum accepts the file as it is.
 func TestChecksumsAreThoseOfOtherPrograms(t *testing.T) {
 	cmd := exec.Command("sha256sum", "--check", "--strict", "--quiet", checksumsFile)
