@@ -175,6 +175,25 @@ func TestRestart(t *testing.T) {
 	}
 }
 
+// TestEarlierEventsAreSentFirst: after a write whose answer was lost, the next one makes its events known, and they are sent first.
+func TestEarlierEventsAreSentFirst(t *testing.T) {
+	sink := newReceiver(t)
+	s := newStore(t, run("build"))
+	r := start(t, s, sink.URL)
+	r.write(t, "build", false, is(pending()))
+	r.write(t, "build", true, is(running()))
+	r.write(t, "build", true, is(finished()))
+	want := []string{"uid-1 taskrun.queued", "uid-2 taskrun.started", "uid-3 taskrun.running", "uid-4 taskrun.successful"}
+	if diff := cmp.Diff(want, sink.next(t, 4)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	recorded(t, s, "4")
+	r.stop()
+	if len(sink.got) != 0 {
+		t.Errorf("%v is sent, too", sink.next(t, len(sink.got)))
+	}
+}
+
 // TestRecordIsRefused: without the right to change a run its events are sent, and the record is not tried again and again.
 func TestRecordIsRefused(t *testing.T) {
 	sink := newReceiver(t)

@@ -2,6 +2,7 @@ package cloudevents
 
 import (
 	"maps"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -62,7 +63,7 @@ func (o *Outbox[R, S]) Due(before R, status S) S {
 	return status
 }
 
-// Written puts the events that a stored change makes due into the queue.
+// Written puts the events that a stored change makes due into the queue, and those before them that this process does not know yet.
 func (o *Outbox[R, S]) Written(before, after R) {
 	if !o.delivery.on() {
 		return
@@ -83,6 +84,11 @@ func (o *Outbox[R, S]) Written(before, after R) {
 			about, items[i].at = before, before.GetCreationTimestamp().Time
 		}
 		items[i].body = o.delivery.encode(about)
+	}
+	for _, one := range parse(recorded).due { // also those of an earlier write whose answer was lost, or of another replica
+		if !slices.Contains(added, one) {
+			items = append(items, item{numbered: one, since: now})
+		}
 	}
 	o.delivery.add(refOf(o.kind, v1.GroupVersion.Version, after), items, recorded, begin[len(begin)-1].end())
 }
