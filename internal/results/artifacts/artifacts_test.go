@@ -247,9 +247,10 @@ func TestMerge(t *testing.T) {
 	got := artifacts.Merge(
 		artifacts.Document{Outputs: []artifacts.Artifact{image("image"), image("sbom")}},
 		artifacts.Document{Inputs: []artifacts.Artifact{image("source")}, Outputs: []artifacts.Artifact{other}},
-		artifacts.Document{Outputs: []artifacts.Artifact{image("image")}},
+		artifacts.Document{Outputs: []artifacts.Artifact{other, {Name: "sbom", Values: []artifacts.Value{{URI: "third"}}}}},
 	)
-	want := artifacts.Document{Inputs: []artifacts.Artifact{image("source")}, Outputs: []artifacts.Artifact{other, image("sbom")}}
+	sbom := artifacts.Artifact{Name: "sbom", Values: []artifacts.Value{image("sbom").Values[0], {URI: "third"}}}
+	want := artifacts.Document{Inputs: []artifacts.Artifact{image("source")}, Outputs: []artifacts.Artifact{other, sbom}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("names once, different values once, build output of any: -want +got:\n%s", diff)
 	}
