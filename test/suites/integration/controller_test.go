@@ -46,8 +46,10 @@ var built = sync.OnceValues(func() (string, error) {
 // supervised is a controller that is restarted when it exits, as its kubelet would do.
 type supervised struct {
 	starts atomic.Int32
-	log    string
-	health string
+	// process is the one that runs now, or ran last.
+	process atomic.Pointer[os.Process]
+	log     string
+	health  string
 }
 
 // supervise runs a controller that reaches the API server through a relay, until the test ends.
@@ -81,7 +83,12 @@ func supervise(t *testing.T, r *relay, args ...string) *supervised {
 			cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
 			cmd.Stdout, cmd.Stderr = log, log
 			cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-			if err := cmd.Run(); err != nil && ctx.Err() == nil {
+			err := cmd.Start()
+			if err == nil {
+				p.process.Store(cmd.Process)
+				err = cmd.Wait()
+			}
+			if err != nil && ctx.Err() == nil {
 				fmt.Fprintf(log, "the controller ended: %v\n", err)
 			}
 		}
