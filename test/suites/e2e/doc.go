@@ -4,7 +4,7 @@
 //
 //	go test -tags e2e -count=1 ./test/suites/e2e
 //
-// They use the current kubeconfig, change the ConfigMap feature-flags while they run and restore it at the end. They delete
+// They use the current kubeconfig, change settings while they run, and restore them at the end. They delete
 // the namespaces that they created; with SLUICE_E2E_KEEP=1 they keep them.
 //
 // What they share with the other tests on a cluster is in the packages test/testutil/kube and test/testutil/suite.
