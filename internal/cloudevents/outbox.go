@@ -75,15 +75,14 @@ func (o *Outbox[R, S]) Written(before, after R) {
 	}
 	_, added := parse((*o.annotations(was))[v1.AnnotationEvents]).with(begin)
 	recorded := (*o.annotations(is))[v1.AnnotationEvents]
-	items := make([]item, len(added))
+	items := make([]item, 0, len(added))
 	now := o.delivery.clock.Now()
-	for i, one := range added {
-		items[i] = item{numbered: one, at: now, since: now}
-		about := after
+	for _, one := range added {
+		about, at := after, now
 		if one.phase == Queued {
-			about, items[i].at = before, before.GetCreationTimestamp().Time
+			about, at = before, before.GetCreationTimestamp().Time
 		}
-		items[i].body = o.delivery.encode(about)
+		items = append(items, item{numbered: one, at: at, since: now, body: o.delivery.encode(about)})
 	}
 	for _, one := range parse(recorded).due { // also those of an earlier write whose answer was lost, or of another replica
 		if !slices.Contains(added, one) {

@@ -393,7 +393,7 @@ func TestEveryFolderOfConfigHasAWay(t *testing.T) {
 		reasons[w.Folder] = w.File
 	}
 	root := os.DirFS(filepath.Join(project, "config"))
-	err := fs.WalkDir(root, ".", func(path string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(root, ".", func(path string, _ fs.DirEntry, err error) error {
 		if err == nil && filepath.Ext(path) == ".yaml" && reasons[filepath.ToSlash(filepath.Dir(path))] == "" {
 			t.Errorf("config/%s is in no file of the release", path)
 		}

@@ -8,8 +8,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -90,7 +92,7 @@ func startRecorder(t *testing.T, n *suite.Namespace) *recorder {
 
 // url returns the address to which requests are sent.
 func (r *recorder) url() string {
-	return fmt.Sprintf("http://%s:%d/cgi-bin/record", r.pod.Status.PodIP, recorderPort)
+	return "http://" + net.JoinHostPort(r.pod.Status.PodIP, strconv.Itoa(recorderPort)) + "/cgi-bin/record"
 }
 
 // requests returns the requests until now, in their order.
