@@ -19,9 +19,6 @@ import (
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -153,22 +150,7 @@ func (s *sink) whole(uid, recorded string, end string) error {
 // sendEventsTo sets the sink until the test ends.
 func sendEventsTo(t *testing.T, address string) {
 	t.Helper()
-	set := func(ctx context.Context, data map[string]any) error {
-		settings := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: installation, Name: "config-events"}}
-		patch, err := json.Marshal(map[string]any{"data": data})
-		if err != nil {
-			return err
-		}
-		return shared.client.Patch(ctx, settings, client.RawPatch(types.MergePatchType, patch))
-	}
-	if err := set(t.Context(), map[string]any{"sink": address, "formats": "tektonv1"}); err != nil {
-		t.Fatalf("cannot set the sink: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := set(context.Background(), map[string]any{"sink": nil, "formats": nil}); err != nil {
-			t.Errorf("cannot remove the sink: %v", err)
-		}
-	})
+	setUntilEnd(t, "config-events", map[string]string{"sink": address, "formats": "tektonv1"})
 }
 
 // TestEventsSurviveRestarts: over many runs, and with a controller that ends again and again while it sends, no event is lost. After an

@@ -18,9 +18,6 @@ import (
 	"github.com/prometheus/common/model"
 	collector "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	"google.golang.org/protobuf/proto"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-ci/sluice/internal/metrics"
 )
@@ -85,15 +82,8 @@ func TestScrape(t *testing.T) {
 			t.Errorf("%s: want a %s, got a %s", m.Name, m.Type, family.GetType())
 		}
 	}
-	settings := &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Namespace: installation, Name: "config-observability"},
-		Data:       map[string]string{"metrics.pipelinerun.level": "namespace", "metrics.pipelinerun.duration-type": "lastvalue"},
-	}
-	create(t, settings)
-	t.Cleanup(func() {
-		if err := client.IgnoreNotFound(shared.client.Delete(context.Background(), settings)); err != nil {
-			t.Error(err)
-		}
+	setUntilEnd(t, "config-observability", map[string]string{
+		"metrics.pipelinerun.level": "namespace", "metrics.pipelinerun.duration-type": "lastvalue",
 	})
 	eventually(t, func(ctx context.Context) error {
 		families, err := scrape(ctx, address)
@@ -127,17 +117,8 @@ func TestMetricsAreSent(t *testing.T) {
 	}))
 	defer server.Close()
 	supervise(t, newRelay(t))
-	settings := &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Namespace: installation, Name: "config-observability"},
-		Data: map[string]string{
-			"metrics-protocol": "http/protobuf", "metrics-endpoint": server.URL, "metrics-export-interval": "1s",
-		},
-	}
-	create(t, settings)
-	t.Cleanup(func() {
-		if err := client.IgnoreNotFound(shared.client.Delete(context.Background(), settings)); err != nil {
-			t.Error(err)
-		}
+	setUntilEnd(t, "config-observability", map[string]string{
+		"metrics-protocol": "http/protobuf", "metrics-endpoint": server.URL, "metrics-export-interval": "1s",
 	})
 	eventually(t, func(context.Context) error {
 		select {

@@ -13,7 +13,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -38,21 +37,15 @@ func sendTraces(t *testing.T, endpoint string) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: installation, Name: "trace-credentials"},
 		StringData: map[string]string{"username": "u", "password": "p"},
 	}
-	settings := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: installation, Name: "config-tracing"}}
-	set := fmt.Sprintf(`{"data":{"enabled":"true","endpoint":%q,"credentialsSecret":%q}}`, endpoint, secret.Name)
-	const unset = `{"data":{"enabled":null,"endpoint":null,"credentialsSecret":null}}`
-	if err := errors.Join(
-		shared.client.Create(t.Context(), secret),
-		shared.client.Patch(t.Context(), settings, client.RawPatch(types.MergePatchType, []byte(set)))); err != nil {
+	if err := shared.client.Create(t.Context(), secret); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := errors.Join(
-			shared.client.Delete(context.Background(), secret),
-			shared.client.Patch(context.Background(), settings, client.RawPatch(types.MergePatchType, []byte(unset)))); err != nil {
+		if err := shared.client.Delete(context.Background(), secret); err != nil {
 			t.Error(err)
 		}
 	})
+	setUntilEnd(t, "config-tracing", map[string]string{"enabled": "true", "endpoint": endpoint, "credentialsSecret": secret.Name})
 }
 
 // TestTraces: a PipelineRun has one trace. Its spans are those of all its TaskRuns and steps, each once, although the controller is
