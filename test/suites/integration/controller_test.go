@@ -125,6 +125,14 @@ func (p *supervised) ready(ctx context.Context) error {
 	return nil
 }
 
+// restarted returns an error until the controller has ended, for a reason, and has been started again.
+func (p *supervised) restarted(reason string) error {
+	if p.starts.Load() < 2 {
+		return fmt.Errorf("%s: the controller has not ended", reason)
+	}
+	return nil
+}
+
 // result is what the steps of runs here produce.
 const result = "r"
 

@@ -197,6 +197,9 @@ func TestEventsSurviveRestarts(t *testing.T) {
 			namespace := newPlace(t)
 			playPods(t, namespace)
 			for i := range count {
+				if i == count/2 { // a controller that stops works on for seconds, in which it could send all events
+					eventually(t, func(context.Context) error { return p.restarted(tc.reason) })
+				}
 				if i%5 == 0 {
 					create(t, pipelineRun(namespace, fmt.Sprintf("p-%d", i), "a"))
 				} else {
@@ -205,9 +208,6 @@ func TestEventsSurviveRestarts(t *testing.T) {
 			}
 			awaitEnds(t, namespace, 10*time.Minute)
 			eventually(t, func(ctx context.Context) error { return wholeEvents(ctx, namespace, receiver) })
-			if p.starts.Load() < 2 {
-				t.Errorf("%s: the controller never ended", tc.reason)
-			}
 			t.Logf("%d events, %d starts, %d events more than once", receiver.received, p.starts.Load(), receiver.doubled())
 			if n := receiver.doubled(); n > 0 && !tc.doubled {
 				t.Errorf("%s: %d events were sent more than once", tc.reason, n)
