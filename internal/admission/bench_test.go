@@ -3,6 +3,7 @@ package admission_test
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/admission"
 	"github.com/sluice-ci/sluice/internal/validation"
+	"github.com/sluice-ci/sluice/test/load/hostile"
 )
 
 // worst returns objects that took seconds or minutes when work was quadratic, and similar ones.
@@ -78,6 +80,29 @@ func BenchmarkAdmission(b *testing.B) {
 			ask := request(kind, string(raw), "")
 			ask.Kind.Group, ask.Operation = v1.GroupName, admissionv1.Create
 			b.SetBytes(int64(len(raw)))
+			b.ReportAllocs()
+			for b.Loop() {
+				for _, path := range []string{admission.DefaultingPath, admission.ValidatingPath} {
+					hooks[path].Handle(b.Context(), ctrladmission.Request{AdmissionRequest: ask})
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkAdmissionOfHostile measures both webhooks on each of the most expensive objects that the API server accepts: the part of the
+// row hostile of make bench that the controller can change.
+func BenchmarkAdmissionOfHostile(b *testing.B) {
+	hooks := served(b, admission.All(validation.DefaultLimits, settings))
+	for _, o := range hostile.Objects("example.invalid/image:1") {
+		object := o.Build("n", "hostile", 1)
+		raw, err := json.Marshal(object)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(o.Name, func(b *testing.B) {
+			ask := request(reflect.TypeOf(object).Elem().Name(), string(raw), "")
+			ask.Kind.Group, ask.Operation = v1.GroupName, admissionv1.Create
 			b.ReportAllocs()
 			for b.Loop() {
 				for _, path := range []string{admission.DefaultingPath, admission.ValidatingPath} {

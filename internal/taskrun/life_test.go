@@ -135,7 +135,7 @@ func TestPatience(t *testing.T) {
 			reason: "a volume may be about to be mounted",
 			obs:    observation(withPod(withoutSandbox()), at(2*time.Second)),
 			state:  Pending,
-			wait:   8 * time.Second,
+			wait:   sandboxPatience - 2*time.Second,
 		},
 		"ConfigSoon": {
 			reason: "a Secret may be about to be made",

@@ -195,9 +195,9 @@ func TestPodWithoutSandboxEndsItsRun(t *testing.T) {
 	if c := w.pass(t).Status.Condition(); c.Reason != v1.TaskRunReasonPending || !strings.Contains(c.Message, "OOM-killed") {
 		t.Errorf("want the kubelet's words, got %+v", c)
 	}
-	killed("b", 14*time.Second)
-	killed("c", 26*time.Second)
-	w.clock.SetTime(epoch().Add(30 * time.Second))
+	killed("b", sandboxPatience+2*time.Second)
+	killed("c", sandboxPatience+14*time.Second)
+	w.clock.SetTime(epoch().Add(sandboxPatience + firstEventsPause))
 	tr := w.pass(t)
 	wantCondition(t, tr, "False Failed", "OOM-killed")
 	if !stopped(w.pod(t)) {

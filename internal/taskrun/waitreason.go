@@ -122,8 +122,9 @@ func placed(p *corev1.Pod) time.Time {
 }
 
 // sandboxPatience is how long a pod on its node may wait for its sandbox and its volumes before the message says so: longer
-// than it usually takes to provide and attach a new volume.
-const sandboxPatience = 10 * time.Second
+// than it usually takes to provide and attach a new volume, and longer than a pod waits on a node that starts twenty at once. To say
+// so costs a list of events, two writes of the status and an event.
+const sandboxPatience = 30 * time.Second
 
 // sandboxDue returns when the message says that a pod with a node waits for its sandbox or volumes; zero if it has them, or
 // has no node.

@@ -67,10 +67,6 @@ func TestPodThatCannotHaveASandbox(t *testing.T) {
 	step := kube.Script("small", "true")
 	step.ComputeResources.Limits = corev1.ResourceList{corev1.ResourceMemory: *quantity(tooSmall)}
 	run := n.Start(t, v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Steps: []v1.Step{step}}, Timeout: &metav1.Duration{Duration: time.Hour}})
-	n.Await(t, run, func(run *v1.TaskRun) bool {
-		c := run.Status.Condition()
-		return c != nil && c.Status == metav1.ConditionUnknown && strings.Contains(c.Message, "FailedCreatePodSandBox")
-	})
 	n.Finish(t, run)
 	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonFailed, "FailedCreatePodSandBox",
 		"the memory limit of the pod is "+tooSmall, "step-small")
