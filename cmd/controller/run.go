@@ -20,6 +20,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cloudevents"
 	"github.com/sluice-ci/sluice/internal/config"
 	counts "github.com/sluice-ci/sluice/internal/metrics"
+	"github.com/sluice-ci/sluice/internal/partial/guard"
 	"github.com/sluice-ci/sluice/internal/pipelinerun"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/resolve/image"
@@ -129,6 +130,7 @@ func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
 	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme:                        kinds,
 		Cache:                         caches,
+		NewClient:                     guard.NewClient,
 		Metrics:                       o.metrics.Server(),
 		HealthProbeBindAddress:        o.healthAddress,
 		PprofBindAddress:              o.pprofAddress,

@@ -21,6 +21,8 @@ import (
 	resolutionv1beta1 "github.com/sluice-ci/sluice/api/resolution/v1beta1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/health"
+	"github.com/sluice-ci/sluice/internal/partial"
+	"github.com/sluice-ci/sluice/internal/partial/guard"
 	"github.com/sluice-ci/sluice/internal/resolvers"
 	"github.com/sluice-ci/sluice/internal/resolvers/dispatch"
 	"github.com/sluice-ci/sluice/internal/resolvers/meter"
@@ -79,6 +81,7 @@ func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
 	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme:                        kinds,
 		Cache:                         caches,
+		NewClient:                     guard.NewClient,
 		Metrics:                       o.metrics.Server(),
 		HealthProbeBindAddress:        o.healthAddress,
 		LeaderElection:                o.leaderElect,
@@ -116,7 +119,8 @@ func cacheOptions(o *options) (cache.Options, error) {
 func trim(o any) (any, error) {
 	if request, ok := o.(*resolutionv1beta1.ResolutionRequest); ok {
 		request.ManagedFields = nil
-		if request.Status != nil {
+		if request.Status != nil && request.Status.Data != "" {
+			partial.Answer.Put(request)
 			request.Status.Data = ""
 		}
 	}

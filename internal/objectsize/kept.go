@@ -2,6 +2,7 @@ package objectsize
 
 import (
 	"strconv"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -14,9 +15,10 @@ func KeepLength(o metav1.Object) {
 	}
 }
 
-// KeptLength returns the bytes that KeepLength has noted; 0 without a note.
+// KeptLength returns the bytes that KeepLength has noted; 0 without a note. A mark of package partial can be in front of them.
 func KeptLength(o metav1.Object) int {
-	length, err := strconv.Atoi(o.GetSelfLink())
+	link := o.GetSelfLink()
+	length, err := strconv.Atoi(link[strings.LastIndexByte(link, '/')+1:])
 	if err != nil {
 		return 0
 	}

@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/partial"
 )
 
 // annotationSince keeps, in the cache only, when the label of a namespace was set.
@@ -24,6 +25,7 @@ func TrimNamespace(namespace *metav1.PartialObjectMetadata) {
 	namespace.ObjectMeta = metav1.ObjectMeta{
 		Name: namespace.Name, UID: namespace.UID, ResourceVersion: namespace.ResourceVersion, Labels: namespace.Labels,
 	}
+	partial.Identity.Put(namespace)
 	if !since.IsZero() {
 		namespace.Annotations = map[string]string{annotationSince: since.UTC().Format(time.RFC3339)}
 	}

@@ -8,6 +8,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/ownership"
+	"github.com/sluice-ci/sluice/internal/partial"
 )
 
 func TestManages(t *testing.T) {
@@ -72,6 +73,7 @@ func TestRunsOfOthersAreTrimmed(t *testing.T) {
 		Namespace: "ci", Name: "run", UID: "uid", ResourceVersion: "7", CreationTimestamp: start,
 		OwnerReferences: []metav1.OwnerReference{{APIVersion: "tekton.dev/v1", Kind: "PipelineRun", Name: "parent"}},
 	}
+	kept.SetSelfLink(string(partial.Identity))
 	rule := ownership.Only("")
 	tr := &v1.TaskRun{ObjectMeta: full, Spec: v1.TaskRunSpec{TaskSpec: taskSpec()}, Status: v1.TaskRunStatus{PodName: "p"}}
 	if rule.TrimTaskRun(tr) {

@@ -4,6 +4,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/partial"
 )
 
 // TrimTaskRun reports whether the controller manages a TaskRun. If not, it drops everything except what identifies the run,
@@ -14,6 +15,7 @@ func (r Rule) TrimTaskRun(tr *v1.TaskRun) bool {
 		return true
 	}
 	*tr = v1.TaskRun{TypeMeta: tr.TypeMeta, ObjectMeta: identity(&tr.ObjectMeta), Spec: v1.TaskRunSpec{ManagedBy: tr.Spec.ManagedBy}}
+	partial.Identity.Put(tr)
 	return false
 }
 
@@ -25,6 +27,7 @@ func (r Rule) TrimPipelineRun(pr *v1.PipelineRun) bool {
 	*pr = v1.PipelineRun{
 		TypeMeta: pr.TypeMeta, ObjectMeta: identity(&pr.ObjectMeta), Spec: v1.PipelineRunSpec{ManagedBy: pr.Spec.ManagedBy},
 	}
+	partial.Identity.Put(pr)
 	return false
 }
 

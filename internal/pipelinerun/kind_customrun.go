@@ -12,6 +12,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
+	"github.com/sluice-ci/sluice/internal/partial"
 	"github.com/sluice-ci/sluice/internal/truncate"
 )
 
@@ -133,6 +134,7 @@ func (c customRun) Progress() Progress {
 // TrimCustomRun drops from a CustomRun what no reconcile reads from the cache: the custom task, what it got and what it
 // produced. It changes the run, so call it only on objects that only the cache holds.
 func TrimCustomRun(c *v1beta1.CustomRun) {
+	partial.CustomRun.Put(c)
 	c.ManagedFields = nil
 	c.Annotations = only(c.Annotations, v1.AnnotationStopRequested, v1.AnnotationEvents)
 	c.Spec.CustomRef, c.Spec.CustomSpec, c.Spec.Params, c.Spec.Workspaces = nil, nil, nil, nil

@@ -4,6 +4,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/partial"
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 )
 
@@ -12,6 +13,7 @@ import (
 // arguments of containers other than steps; how the results are transported; when the pod was stopped; whether its first
 // step may start; and the status. It changes the pod, so call it only on objects that only the cache holds.
 func Trim(p *corev1.Pod) {
+	partial.Pod.Put(p)
 	p.ManagedFields = nil
 	p.Annotations = read(p.Annotations)
 	p.Spec.Volumes = nil

@@ -13,6 +13,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/objectsize"
+	"github.com/sluice-ci/sluice/internal/partial"
 )
 
 // Meter counts the writes of statuses.
@@ -125,6 +126,9 @@ func (w Statuses[R, S]) replace(ctx context.Context, run R, status S) error {
 
 // send sends a patch, and emits the events of its status. Failed is why there is no patch.
 func (w Statuses[R, S]) send(ctx context.Context, run R, status S, change client.Patch, failed error) error {
+	if err := partial.Check("write the status of", run); err != nil {
+		return err // the client sees only the patch
+	}
 	if failed != nil {
 		return fmt.Errorf("cannot change status of %s %q: %w", w.Kind.Name, run.GetName(), failed)
 	}

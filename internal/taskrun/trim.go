@@ -6,6 +6,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/cloudevents"
 	"github.com/sluice-ci/sluice/internal/objectsize"
+	"github.com/sluice-ci/sluice/internal/partial"
 )
 
 // Trim drops from a TaskRun what no reconcile reads, so that a cache of many runs stays small. An ended run keeps its
@@ -16,6 +17,7 @@ func Trim(tr *v1.TaskRun) {
 		objectsize.TrimManagedFields(tr) // their length counts until the results are written
 		return
 	}
+	partial.FinishedTaskRun.Put(tr)
 	tr.ManagedFields = nil
 	cloudevents.Trim(tr.Status.Annotations)
 	delete(tr.Annotations, corev1.LastAppliedConfigAnnotation)

@@ -19,6 +19,7 @@ import (
 
 	resolutionv1beta1 "github.com/sluice-ci/sluice/api/resolution/v1beta1"
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/partial"
 )
 
 const (
@@ -44,6 +45,7 @@ func (c *Client) Wakes(kind string, controller watcher) {
 
 // Trim drops the parts of a request in the cache that no reconcile reads from there: the answer can have more than a megabyte.
 func Trim(request *resolutionv1beta1.ResolutionRequest) {
+	partial.Request.Put(request)
 	request.ManagedFields, request.Annotations, request.Spec = nil, nil, resolutionv1beta1.ResolutionRequestSpec{}
 	if s := request.Status; s != nil {
 		s.Annotations, s.RefSource, s.Source = nil, nil, nil

@@ -27,6 +27,8 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/objectsize"
 	"github.com/sluice-ci/sluice/internal/ownership"
+	"github.com/sluice-ci/sluice/internal/partial"
+	"github.com/sluice-ci/sluice/internal/partial/guard"
 	"github.com/sluice-ci/sluice/internal/retention"
 	"github.com/sluice-ci/sluice/internal/scheme"
 )
@@ -86,7 +88,7 @@ func newBench(t *testing.T, settings *retention.Settings, manages ownership.Rule
 	values := config.Default()
 	values.Defaults.Retention = settings
 	b.Sweeper = New(Options{
-		Client: c, Runs: slice(runs), Manages: manages, Config: config.NewStore(values), Recorder: b.recorder, Clock: b.clock,
+		Client: guard.New(c), Runs: slice(runs), Manages: manages, Config: config.NewStore(values), Recorder: b.recorder, Clock: b.clock,
 		Settings: client.ObjectKeyFromObject(cm), Meter: b.tally, Ledger: NewLedger(),
 	})
 	return b
@@ -428,6 +430,7 @@ func TestKeptFields(t *testing.T) {
 	})
 	cached := whole.DeepCopy()
 	objectsize.KeepLength(cached)
+	partial.FinishedTaskRun.Put(cached)
 	cached.Status.Results = nil
 	objectsize.KeepLength(cached)
 	if got, want := retention.OfTaskRun(cached).Bytes, int64(objectsize.Stored(whole)); got != want || got < 5000 {
