@@ -64,6 +64,10 @@ test-nodes: ## Start a cluster of three nodes and run the tests of coscheduling,
 test-resolvers: ## Start a cluster with git, TLS and SSH servers in a pod, and run the tests of all resolvers
 	@hack/with-localkube.sh hack/test-cluster.sh resolvers
 
+.PHONY: test-kubernetes
+test-kubernetes: ## Run the integration and e2e tests on another version of Kubernetes: VERSION=1.34 (compiles it the first time)
+	@hack/test-kubernetes.sh $(VERSION)
+
 test-tutorials: ## Run the commands of the tutorials on a new cluster, at port 6443, and compare their output with the pages
 	@hack/test-tutorials.sh
 

@@ -1,15 +1,26 @@
 #!/usr/bin/env bash
 # Builds bin/localkube and the programs that it starts: containerd, its shim and the pause program. Skips what is up to date.
+#
+# With KUBERNETES_VERSION=1.34 it compiles localkube for that version of Kubernetes, into bin/kubernetes-1.34. A file in
+# localkube/versions, instead of localkube/go.mod, then has the versions of the modules.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-mkdir -p bin
+version=${KUBERNETES_VERSION:-}
+mod=${version:+versions/$version.mod}
+if [[ -n $version && ! -f localkube/$mod ]]; then
+    echo "error: cannot build Kubernetes \"$version\": there is no file localkube/$mod" >&2
+    echo "hint: use $(cd localkube/versions && printf '%s, ' *.mod | sed 's/\.mod//g')or add a version with hack/kubernetes-version.sh" >&2
+    exit 1
+fi
+to=bin # the folder of the programs that are built now
+mkdir -p "bin${version:+/kubernetes-$version}"
 
 # A second build at the same time waits, and then finds everything up to date.
 exec 9>bin/.build.lock
 flock 9
 
-# The version that the API server reports, from localkube/go.mod. Without a version, clients and components reject the server.
-kubernetes=$(awk '$1 == "k8s.io/kubernetes" { print $2 }' localkube/go.mod)
+# The version that the API server reports. Without a version, clients and components reject the server.
+kubernetes=$(awk '$1 == "k8s.io/kubernetes" { print $2 }' "localkube/${mod:-go.mod}")
 containerd=$(awk '$2 == "github.com/containerd/containerd/v2" { print $3 } $1 == "github.com/containerd/containerd/v2" { print $2 }' localkube/containerd/go.mod)
 
 # sizes DIRECTORY PACKAGE… prints each package that the programs need, in the order in which they are compiled, with the bytes of its sources.
@@ -52,22 +63,24 @@ progress() {
 # clock prints a number of seconds for people.
 clock() { if (($1 < 90)); then printf '%d seconds' "$1"; else printf '%d minutes' $((($1 + 30) / 60)); fi; }
 
-# digest DIRECTORY TEXT identifies a program: by the compiler, its flags and its source files.
+# digest DIRECTORY TEXT identifies a program: by the compiler, its flags and its source files. Module files of a version of Kubernetes
+# count only for that version.
 digest() {
-    { go version; echo "$2"; find "$1" -type f \( -name '*.go' -o -name 'go.*' \) ! -name '*_test.go' -print0 |
+    { go version; echo "$2"
+        find "$1" -type f \( -name '*.go' -o -name 'go.*' -o -path "*/versions/$version.*" \) ! -name '*_test.go' -print0 |
         sort -z | xargs -0 sha256sum; } | sha256sum
 }
 
-# build DIRECTORY NAMES PACKAGES FLAG... builds programs to bin, unless their source files are unchanged since the last build. With
+# build DIRECTORY NAMES PACKAGES FLAG... builds programs to $to, unless their source files are unchanged since the last build. With
 # LOCALKUBE_BIN it takes them from that folder, if they were built from the same sources. It replaces a file in one step, because a
 # running cluster may use it.
 build() {
     local directory=$1 names=$2 packages=$3 began=$SECONDS name first=${2%% *}
     shift 3
-    local stamp="bin/.$first.stamp" digest list="bin/.$first.list"
+    local stamp="$to/.$first.stamp" digest list="$to/.$first.list"
     digest=$(digest "$directory" "$packages $*")
-    if [[ -f $stamp && $(cat "$stamp") == "$digest" ]] && all_in bin "$names"; then
-        echo "bin/$first is up to date"
+    if [[ -f $stamp && $(cat "$stamp") == "$digest" ]] && all_in "$to" "$names"; then
+        echo "$to/$first is up to date"
         return
     fi
     if [[ -n ${LOCALKUBE_BIN:-} ]]; then
@@ -78,18 +91,18 @@ build() {
     export CGO_ENABLED=0
     # shellcheck disable=SC2086 # several packages
     sizes "$directory" "$@" $packages >"$list"
-    echo "building bin/$first from $(wc -l <"$list") packages ..."
-    rm -rf "bin/.$first.new"
-    mkdir "bin/.$first.new"
+    echo "building $to/$first from $(wc -l <"$list") packages ..."
+    rm -rf "$to/.$first.new"
+    mkdir "$to/.$first.new"
     # shellcheck disable=SC2086 # several packages
-    go build -C "$directory" -v -trimpath "$@" -o "$PWD/bin/.$first.new/" $packages 2>&1 | progress "$first" "$list"
+    go build -C "$directory" -v -trimpath "$@" -o "$PWD/$to/.$first.new/" $packages 2>&1 | progress "$first" "$list"
     for name in $names; do
-        mv "bin/.$first.new/$name" "bin/$name"
+        mv "$to/.$first.new/$name" "$to/$name"
     done
-    rmdir "bin/.$first.new"
+    rmdir "$to/.$first.new"
     rm -f "$list"
     echo "$digest" >"$stamp"
-    echo "built bin/$first in $((SECONDS - began)) s"
+    echo "built $to/$first in $((SECONDS - began)) s"
 }
 
 # all_in FOLDER NAMES reports whether the folder has all the programs.
@@ -102,28 +115,33 @@ all_in() {
 
 # take FIRST NAMES DIGEST copies programs from LOCALKUBE_BIN, which is the folder bin of another working copy, or a copy of it.
 take() {
-    local name from=$LOCALKUBE_BIN
+    local name from=$LOCALKUBE_BIN${to#bin}
     if ! all_in "$from" "$2" || [[ $(cat "$from/.$1.stamp" 2>/dev/null) != "$3" ]]; then
-        echo "error: LOCALKUBE_BIN=$from: its $1 was not built from these sources with this version of Go" >&2
+        echo "error: LOCALKUBE_BIN=$LOCALKUBE_BIN: its $1 was not built from these sources with this version of Go" >&2
         echo "hint: name the folder bin of a copy of this commit in which hack/build-localkube.sh has run, or unset LOCALKUBE_BIN" >&2
         exit 1
     fi
     for name in $2; do
-        cp "$from/$name" "bin/$name.new"
-        mv "bin/$name.new" "bin/$name"
+        cp "$from/$name" "$to/$name.new"
+        mv "$to/$name.new" "$to/$name"
     done
-    echo "took bin/$1 from $from"
+    echo "took $to/$1 from $from"
 }
 
-version=k8s.io/component-base/version
+component=k8s.io/component-base/version
 minor=${kubernetes#v1.}
-[[ -x bin/localkube || -n ${LOCALKUBE_BIN:-} ]] || echo "the first build compiles all of Kubernetes: about 7 minutes on two cores"
+[[ -x bin${version:+/kubernetes-$version}/localkube || -n ${LOCALKUBE_BIN:-} ]] ||
+    echo "the first build compiles all of Kubernetes: about 7 minutes on two cores"
 
 # One after the other: at the same time, both would compile the packages that they share. containerd comes first, because it is small.
 build localkube/cmd/localkube-pause localkube-pause . -ldflags "-s -w"
 commands=github.com/containerd/containerd/v2/cmd
 build localkube/containerd "containerd containerd-shim-runc-v2" "$commands/containerd $commands/containerd-shim-runc-v2" \
     -tags "no_btrfs no_devmapper no_zfs" -ldflags "-s -w -X github.com/containerd/containerd/v2/version.Version=$containerd"
-build localkube localkube . \
-    -ldflags "-s -w -X $version.gitVersion=$kubernetes -X $version.gitMajor=1 -X $version.gitMinor=${minor%%.*}"
-ln -sfn localkube bin/kubectl
+if [[ -n $version ]]; then # localkube finds the other programs in its folder
+    to=bin/kubernetes-$version
+    for program in localkube-pause containerd containerd-shim-runc-v2; do ln -sfn "../$program" "$to/$program"; done
+fi
+build localkube localkube . ${mod:+-modfile="$mod"} \
+    -ldflags "-s -w -X $component.gitVersion=$kubernetes -X $component.gitMajor=1 -X $component.gitMinor=${minor%%.*}"
+ln -sfn localkube "$to/kubectl"

@@ -12,6 +12,9 @@ if [ -z "${SLUICE_VERSION:-}" ]; then
 fi
 export SLUICE_VERSION
 
+# The program localkube, of the version KUBERNETES_VERSION of Kubernetes or of that in localkube/go.mod (hack/build-localkube.sh).
+localkube=$root/bin${KUBERNETES_VERSION:+/kubernetes-$KUBERNETES_VERSION}/localkube
+
 say() { printf '==> %s\n' "$*" >&2; }
 die() {
 	printf 'error: %s\n' "$1" >&2

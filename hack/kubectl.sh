@@ -3,8 +3,8 @@
 if [ -z "${KUBECTL:-}" ]; then
 	if command -v kubectl >/dev/null; then
 		KUBECTL=kubectl
-	elif [ -x "$root/bin/kubectl" ]; then
-		KUBECTL=$root/bin/kubectl
+	elif [ -x "$(dirname "$localkube")/kubectl" ]; then
+		KUBECTL=$(dirname "$localkube")/kubectl
 	else
 		die "cannot find kubectl" "install one, or run: make localkube (it builds bin/kubectl)"
 	fi
@@ -15,11 +15,11 @@ export KUBECTL
 # address for pods. It fails if the kubeconfig is for another cluster.
 localkube_registry() {
 	local dir=() server
-	[ -x "$root/bin/localkube" ] || return 1
+	[ -x "$localkube" ] || return 1
 	[ -z "${LOCALKUBE_DIR:-}" ] || dir=(--dir "$LOCALKUBE_DIR")
 	server=$("$KUBECTL" config view --minify -o 'jsonpath={.clusters[0].cluster.server}' 2>/dev/null) || return 1
-	"$root/bin/localkube" kubeconfig "${dir[@]}" 2>/dev/null | grep -qF "server: $server" || return 1
-	"$root/bin/localkube" registry "${dir[@]}" "$@" 2>/dev/null
+	"$localkube" kubeconfig "${dir[@]}" 2>/dev/null | grep -qF "server: $server" || return 1
+	"$localkube" registry "${dir[@]}" "$@" 2>/dev/null
 }
 
 # established waits until the API server serves the kinds of these CRDs. A new CRD has no conditions at first, and

@@ -60,7 +60,7 @@ cleanup() {
 	say "taking the cluster down"
 	local down=yes
 	set -m # in a process group that such a signal does not reach
-	bin/localkube down --dir "$LOCALKUBE_DIR" >&2 &
+	"$localkube" down --dir "$LOCALKUBE_DIR" >&2 &
 	set +m
 	wait "$!" || { down="" && status=1; }
 	left=$(leftovers)
@@ -90,12 +90,12 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 say "starting a cluster in $LOCALKUBE_DIR"
-bin/localkube up --dir "$LOCALKUBE_DIR" --api-port "$(free_port)" "${up[@]}" >&2
-KUBECONFIG=$(bin/localkube kubeconfig --path --dir "$LOCALKUBE_DIR")
-KUBECTL=$root/bin/kubectl
-export KUBECONFIG KUBECTL
+"$localkube" up --dir "$LOCALKUBE_DIR" --api-port "$(free_port)" "${up[@]}" >&2
+KUBECONFIG=$("$localkube" kubeconfig --path --dir "$LOCALKUBE_DIR")
+KUBECTL=$(dirname "$localkube")/kubectl
+export KUBECONFIG KUBECTL LOCALKUBE="$localkube"
 if [ -n "$node" ]; then
-	KO_DOCKER_REPO=$(bin/localkube registry --dir "$LOCALKUBE_DIR")/sluice
+	KO_DOCKER_REPO=$("$localkube" registry --dir "$LOCALKUBE_DIR")/sluice
 	export KO_DOCKER_REPO
 	running=yes
 fi

@@ -40,7 +40,7 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 # known succeeds if the current kubeconfig is that of a localkube cluster.
-known() { [ -x bin/localkube ] && (. hack/kubectl.sh && localkube_registry) >/dev/null 2>&1; }
+known() { [ -x "$localkube" ] && (. hack/kubectl.sh && localkube_registry) >/dev/null 2>&1; }
 
 if [ -z "$dir" ] && ! known; then
 	say "the current cluster is not a localkube cluster, so the stand-ins are only in the folder $out"
@@ -48,5 +48,5 @@ if [ -z "$dir" ] && ! known; then
 fi
 [ -n "$dir" ] || dir=${LOCALKUBE_DIR:-}
 for name in "${names[@]}"; do
-	bin/localkube load ${dir:+--dir "$dir"} --archive "$out/$name" | sed 's/^/    /' >&2
+	"$localkube" load ${dir:+--dir "$dir"} --archive "$out/$name" | sed 's/^/    /' >&2
 done
