@@ -5,6 +5,7 @@ package bootstrap
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"time"
@@ -15,6 +16,7 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/version"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -212,11 +214,16 @@ func ServerVersion(ctx context.Context, kubeconfig string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	version, err := client.Discovery().ServerVersionWithContext(ctx)
+	// The method that does this with a context is only in the client of Kubernetes 1.37.
+	text, err := client.Discovery().RESTClient().Get().AbsPath("/version").DoRaw(ctx)
 	if err != nil {
 		return "", fmt.Errorf("cannot ask for the server's version: %w", err)
 	}
-	return version.GitVersion, nil
+	var server version.Info
+	if err := json.Unmarshal(text, &server); err != nil {
+		return "", fmt.Errorf("cannot read the server's version %q: %w", text, err)
+	}
+	return server.GitVersion, nil
 }
 
 // Connect returns a client for the kubeconfig.
