@@ -3,9 +3,11 @@ package role_test
 import (
 	"io"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	kubelet "k8s.io/kubernetes/pkg/kubelet/apis/config/scheme"
@@ -31,34 +33,43 @@ func full() component.Cluster {
 	}}
 }
 
+// commands returns the commands of the components, which are created only once: that of the API server handles the signals of the process.
+var commands = sync.OnceValue(func() map[string]*cobra.Command {
+	all := map[string]*cobra.Command{}
+	for _, name := range []string{role.APIServer, role.ControllerManager, role.Scheduler, role.Kubelet, role.Proxy} {
+		all[name] = role.Command(name)
+		all[name].SetOut(io.Discard)
+		all[name].SetErr(io.Discard)
+	}
+	return all
+})
+
 func TestFlagsAreKnown(t *testing.T) {
 	only := component.Cluster{Dir: "/state/localkube", Cluster: state.Cluster{APIOnly: true, APIPort: 6443, EtcdPort: 2379}}
-	for name, spec := range map[string]component.Spec{
-		"kube-apiserver":          full().APIServerSpec(),
-		"kube-apiserver only":     only.APIServerSpec(),
-		"kube-controller-manager": full().ControllerManagerSpec(),
-		"kube-scheduler":          full().SchedulerSpec(),
-		"kubelet":                 full().KubeletSpec(),
-		"kube-proxy":              full().ProxySpec(),
+	for name, specs := range map[string][]component.Spec{
+		role.APIServer:         {full().APIServerSpec(), only.APIServerSpec()},
+		role.ControllerManager: {full().ControllerManagerSpec()},
+		role.Scheduler:         {full().SchedulerSpec()},
+		role.Kubelet:           {full().KubeletSpec()},
+		role.Proxy:             {full().ProxySpec()},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := help(spec.Name, spec.Args...); err != nil {
-				t.Errorf("%s of this version refuses its flags: %v", spec.Name, err)
+			command := commands()[name]
+			// parse parses the arguments as the component does. Because of --help, the component then prints its help and does nothing.
+			parse := func(args ...string) error {
+				command.SetArgs(append(args, "--help"))
+				return command.Execute()
 			}
-			if err := help(spec.Name, "--no-such-flag"); err == nil {
-				t.Errorf("%s accepts an unknown flag, so this test finds nothing", spec.Name)
+			for _, spec := range specs {
+				if err := parse(spec.Args...); err != nil {
+					t.Errorf("%s of this version refuses its flags: %v", name, err)
+				}
+			}
+			if err := parse("--no-such-flag"); err == nil {
+				t.Errorf("%s accepts an unknown flag, so this test finds nothing", name)
 			}
 		})
 	}
-}
-
-// help parses the arguments as the component does. Because they end with --help, the component then prints its help and does nothing.
-func help(name string, args ...string) error {
-	command := role.Command(name)
-	command.SetArgs(append(args, "--help"))
-	command.SetOut(io.Discard)
-	command.SetErr(io.Discard)
-	return command.Execute()
 }
 
 func TestFilesAreKnown(t *testing.T) {
