@@ -1,13 +1,12 @@
 package role_test
 
 import (
-	"io"
 	"net/netip"
-	"sync"
+	"os"
+	"os/exec"
 	"testing"
 	"time"
 
-	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	kubelet "k8s.io/kubernetes/pkg/kubelet/apis/config/scheme"
@@ -23,6 +22,16 @@ import (
 //
 //	go test -modfile=versions/1.34.mod ./internal/role
 
+// asRole is the environment variable with the role of a process of this test. Two components in one process would register the same flags.
+const asRole = "LOCALKUBE_TEST_ROLE"
+
+func TestMain(m *testing.M) {
+	if name := os.Getenv(asRole); name != "" {
+		os.Exit(role.Run(name, os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
 // full is a cluster with every setting that changes the arguments or files of a component.
 func full() component.Cluster {
 	return component.Cluster{Dir: "/state/localkube", BinDir: "/opt/bin", Cluster: state.Cluster{
@@ -33,43 +42,35 @@ func full() component.Cluster {
 	}}
 }
 
-// commands returns the commands of the components, which are created only once: that of the API server handles the signals of the process.
-var commands = sync.OnceValue(func() map[string]*cobra.Command {
-	all := map[string]*cobra.Command{}
-	for _, name := range []string{role.APIServer, role.ControllerManager, role.Scheduler, role.Kubelet, role.Proxy} {
-		all[name] = role.Command(name)
-		all[name].SetOut(io.Discard)
-		all[name].SetErr(io.Discard)
-	}
-	return all
-})
-
 func TestFlagsAreKnown(t *testing.T) {
 	only := component.Cluster{Dir: "/state/localkube", Cluster: state.Cluster{APIOnly: true, APIPort: 6443, EtcdPort: 2379}}
-	for name, specs := range map[string][]component.Spec{
-		role.APIServer:         {full().APIServerSpec(), only.APIServerSpec()},
-		role.ControllerManager: {full().ControllerManagerSpec()},
-		role.Scheduler:         {full().SchedulerSpec()},
-		role.Kubelet:           {full().KubeletSpec()},
-		role.Proxy:             {full().ProxySpec()},
+	for name, spec := range map[string]component.Spec{
+		"etcd":                    full().EtcdSpec(),
+		"kube-apiserver":          full().APIServerSpec(),
+		"kube-apiserver only":     only.APIServerSpec(),
+		"kube-controller-manager": full().ControllerManagerSpec(),
+		"kube-scheduler":          full().SchedulerSpec(),
+		"kubelet":                 full().KubeletSpec(),
+		"kube-proxy":              full().ProxySpec(),
 	} {
 		t.Run(name, func(t *testing.T) {
-			command := commands()[name]
-			// parse parses the arguments as the component does. Because of --help, the component then prints its help and does nothing.
-			parse := func(args ...string) error {
-				command.SetArgs(append(args, "--help"))
-				return command.Execute()
+			if out, err := help(t, spec.Name, spec.Args...); err != nil {
+				t.Errorf("%s of this version refuses its flags: %v: %s", spec.Name, err, out)
 			}
-			for _, spec := range specs {
-				if err := parse(spec.Args...); err != nil {
-					t.Errorf("%s of this version refuses its flags: %v", name, err)
-				}
-			}
-			if err := parse("--no-such-flag"); err == nil {
-				t.Errorf("%s accepts an unknown flag, so this test finds nothing", name)
+			if _, err := help(t, spec.Name, "--no-such-flag"); err == nil {
+				t.Errorf("%s accepts an unknown flag, so this test finds nothing", spec.Name)
 			}
 		})
 	}
+}
+
+// help parses the arguments as the component does. Because they end with --help, the component then prints its help and does nothing.
+func help(t *testing.T, name string, args ...string) (string, error) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), os.Args[0], append(args, "--help")...)
+	command.Env = append(os.Environ(), asRole+"="+name)
+	out, err := command.CombinedOutput()
+	return string(out), err
 }
 
 func TestFilesAreKnown(t *testing.T) {
