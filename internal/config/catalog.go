@@ -45,7 +45,7 @@ func ignoredDefaults() []ignored {
 	return []ignored{
 		{key: "default-resolver-type", because: "name the resolver in each reference"},
 		{key: "default-affinity-assistant-pod-template", because: "there is no affinity assistant; coschedule acts on the pods of runs"},
-		{key: "default-create-container-error-timeout", because: "a container that cannot be created fails its run immediately"},
+		{key: "default-create-container-error-timeout", because: "a container that cannot be created fails its run after 10 minutes"},
 		{key: "default-sidecar-log-polling-interval", because: "the results sidecar does not poll"},
 		{key: "default-step-ref-concurrency-limit", because: "the controller reads StepActions from its cache"},
 	}
