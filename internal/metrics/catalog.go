@@ -125,30 +125,61 @@ const (
 	labelPod         = "pod"
 )
 
-// Catalog returns every metric, in the order of docs/metrics.md.
+// Group has the metrics of one subject.
+type Group struct {
+	// Title names the subject.
+	Title   string
+	Metrics []Metric
+}
+
+// Groups returns every metric by its subject, in the order of docs/metrics.md.
+func Groups() []Group {
+	return []Group{
+		{"Runs that have ended", outcomes()},
+		{"Runs that have not ended", unfinished()},
+		{"Work of the controller", work()},
+		{"Results", resultsMetrics()},
+		{"Stored runs and retention", stored()},
+		{"CloudEvents", events()},
+		{"Traces", tracing()},
+		{"Metrics themselves", ofMetrics()},
+		{"Beside Tekton", beside()},
+	}
+}
+
+// Catalog returns the metrics of all groups.
 func Catalog() []Metric {
-	return slices.Concat(outcomes(), unfinished(), work(), stored(), beside(), tracing(), resultsMetrics(), events())
+	var all []Metric
+	for _, group := range Groups() {
+		all = append(all, group.Metrics...)
+	}
+	return all
 }
 
 func outcomes() []Metric {
 	ended := []Label{{labelStatus, valuesStatus}, {labelReason, valuesReason}}
 	took := []Label{ended[0], {labelReason, "with `metrics.count.enable-reason`"}}
 	return []Metric{
-		{taskRunTotal, Counter, ended, "TaskRuns that have ended, counted when the API server has stored their outcome."},
+		{taskRunTotal, Counter, ended, "TaskRuns that have ended."},
 		{taskRunDuration, Histogram, append(names(labelNamespace, labelTask, labelTaskRun), took...),
-			"Seconds from the start of the last attempt of a TaskRun without PipelineRun to its end."},
+			"Seconds of the last attempt of a TaskRun without PipelineRun."},
 		{childDuration, Histogram, append(names(labelNamespace, labelPipeline, labelPipelineRun, labelTask, labelTaskRun), took...),
-			"Seconds from the start of the last attempt of a PipelineRun's TaskRun to its end."},
+			"Seconds of the last attempt of a TaskRun of a PipelineRun."},
 		{podLatency, Gauge, names(labelNamespace, labelTask, labelTaskRun, labelPod),
-			"Milliseconds from the creation of the last pod to the time when a node was chosen for it."},
-		{pipelineRunTotal, Counter, ended, "PipelineRuns that have ended, counted when the API server has stored their outcome."},
+			"Milliseconds from the creation of the last pod until it had a node."},
+		{pipelineRunTotal, Counter, ended, "PipelineRuns that have ended."},
 		{pipelineRunDuration, Histogram, append(names(labelNamespace, labelPipeline, labelPipelineRun), took...),
 			"Seconds from the start of a PipelineRun to its end."},
 		{attemptsFailed, Counter, ended[1:], "Attempts of TaskRuns that have failed and are retried."},
-		{merged, Counter, []Label{{labelMetric, "a metric of this table"}},
-			"Observations with the name `other` in their labels, because the metric has the most series that it may have."},
+	}
+}
+
+// ofMetrics returns the metrics about metrics.
+func ofMetrics() []Metric {
+	return []Metric{
+		{merged, Counter, []Label{{labelMetric, "a metric of this page"}}, "Observations with the name `other` in their labels."},
 		{exports, Counter, []Label{{labelOutcome, "`sent`, `failed` (also if the collector has rejected a part)"}},
-			"Messages with all metrics that were sent to a collector by OTLP."},
+			"Messages to a collector, by OTLP."},
 	}
 }
 
@@ -167,30 +198,30 @@ func unfinished() []Metric {
 	return []Metric{
 		{runningTaskRuns, Gauge, nil, "TaskRuns that have not ended."},
 		{runningPipelineRuns, Gauge, names(labelNamespace, labelPipeline, labelPipelineRun),
-			"PipelineRuns that have not ended, except pending ones (spec.status)."},
+			"PipelineRuns that have not ended and are not held."},
 		{throttledByQuota, Gauge, throttled, "TaskRuns whose pod cannot be created because of a quota."},
 		{throttledByNode, Gauge, throttled, "TaskRuns whose pod fits on no node."},
 		{taskRunsResolving, Gauge, nil, "TaskRuns that wait for a resolver to fetch their Task or a StepAction."},
 		{pipelinesResolving, Gauge, nil, "PipelineRuns that wait for a resolver to fetch their Pipeline."},
 		{tasksResolving, Gauge, nil, "PipelineRuns that wait for a resolver to fetch a Task of their pipeline."},
-		{runs, Gauge, []Label{kind, {labelReason, valuesReason + "; `Unseen` until the controller has written a first status"}},
+		{runs, Gauge, []Label{kind, {labelReason, valuesReason + "; `Unseen` before the first status"}},
 			"Runs that have not ended, by the reason of their condition."},
-		{unseenAge, Gauge, []Label{kind}, "Age in seconds of the oldest run without a first status; 0 if there is none."},
-		{overdueRuns, Gauge, []Label{kind}, "Runs that have not ended a minute after their timeout."},
+		{unseenAge, Gauge, []Label{kind}, "Seconds since the creation of the oldest run without a status, or 0."},
+		{overdueRuns, Gauge, []Label{kind}, "Runs that have not ended one minute after their timeout."},
 	}
 }
 
 func work() []Metric {
 	kind := Label{labelKind, valuesKind}
 	return []Metric{
-		{podsCreated, Counter, nil, "Pods that were created, one for each attempt of a TaskRun."},
+		{podsCreated, Counter, nil, "Pods that were created."},
 		{statusWrites, Counter, []Label{
 			kind,
-			{labelOutcome, "`written`, `conflict`, `gone`, `too-large`, `refused`, `full` (not even the outcome has room in the object), `failed`"},
+			{labelOutcome, "`written`, `conflict`, `gone`, `too-large`, `refused`, `full` (no room for the outcome), `failed`"},
 		},
-			"Writes of statuses of runs, by outcome; after a conflict the controller reads a newer version."},
+			"Writes of the statuses of runs."},
 		{objectsTooLarge, Counter, []Label{kind, {"found", "`before` the write, or `refused` by the API server"}},
-			"Runs that have ended without their results because their object would be too large."},
+			"Runs that ended without results, because the object would be too large."},
 		{buildInfo, Gauge, []Label{{"version", "`sluice --version`"}, {"revision", "commit"}, {"goversion", "Go"}},
 			"1, with the version of the controller in labels."},
 	}
@@ -201,13 +232,13 @@ func stored() []Metric {
 	kind := Label{labelKind, valuesKind}
 	return []Metric{
 		{storedBytes, Gauge, []Label{{labelNamespace, "the 20 with the most bytes; `_other` for the rest"}},
-			"Bytes that finished runs have in etcd."},
-		{storedQuota, Gauge, nil, "Bytes that etcd may hold: the setting `etcd-quota`; 0 if there is no warning."},
+			"Bytes of finished runs in etcd."},
+		{storedQuota, Gauge, nil, "The setting `etcd-quota`, in bytes; 0: no warning."},
 		{runsDeleted, Counter, []Label{kind, {"rule", "`ttl`, `history`, `bytes`"}}, "Finished runs that retention has deleted."},
 		{deletesRefused, Counter, []Label{
 			kind, {labelCause, "`conflict` (the run has changed), `forbidden`, `denied` (by a policy or a webhook), `other`"},
 		},
-			"Deletions of finished runs that the API server has refused."},
+			"Deletions that the API server has refused."},
 	}
 }
 
@@ -215,9 +246,9 @@ func stored() []Metric {
 func beside() []Metric {
 	kind := Label{labelKind, valuesKind}
 	return []Metric{
-		{runsMarked, Counter, []Label{kind}, "New runs in namespaces of Sluice in which the webhook has set `managedBy`."},
+		{runsMarked, Counter, []Label{kind}, "Runs in which the webhook has set `managedBy`."},
 		{runsMissed, Gauge, []Label{kind},
-			"Runs that were created in namespaces of Sluice without `managedBy`, because the webhook did not respond: Tekton runs them."},
+			"Runs that Tekton runs, because the webhook did not respond."},
 	}
 }
 
@@ -225,36 +256,26 @@ func resultsMetrics() []Metric {
 	place := Label{labelPlace, "`follower`, `reader`, `memory`"}
 	return []Metric{
 		{collections, Counter, []Label{
-			{labelOutcome, "`whole`, `interrupted` (whole, but the pod was being stopped), `unavailable`"},
+			{labelOutcome, "`whole`, `interrupted` (whole, while the pod was stopped), `unavailable`"},
 			{labelCause, valuesCause + "; empty unless `unavailable`"},
 		},
-			"Logs of results containers that were read to a verified end, or abandoned."},
+			"Logs of results that were read to a verified end, or abandoned."},
 		{collectSeconds, Histogram, []Label{{labelContainer, valuesContainer}},
-			"Seconds from the end of the last step, by the clock of its node, until all results were verified."},
+			"Seconds from the end of the last step until all results were verified."},
 		{logReadFailures, Counter, []Label{{labelCause, valuesCause}, {labelContainer, valuesContainer}},
-			"Reads of a log that failed; most of them are retried."},
-		{logBytes, Counter, nil, "Bytes of logs read, over all reads."},
-		{valueBytes, Counter, nil, "Bytes of verified results, as the steps wrote them."},
+			"Reads of a log that failed."},
+		{logBytes, Counter, nil, "Bytes of logs that were read."},
+		{valueBytes, Counter, nil, "Bytes of verified results."},
 		{collecting, Gauge, nil, "TaskRuns whose results are in memory or being read."},
-		{collectingBytes, Gauge, nil, "Bytes reserved for results that are in memory or being read."},
-		{
-			collectingLimit,
-			Gauge,
-			nil,
-			"Maximum number of bytes that may be reserved for these; a log without room is read again when there is room.",
-		},
+		{collectingBytes, Gauge, nil, "Bytes that are reserved for their results."},
+		{collectingLimit, Gauge, nil, "Maximum of these bytes."},
 		{followers, Gauge, nil, "Logs that are being followed."},
-		{followersLimit, Gauge, nil, "Maximum number of logs that are followed at the same time (--max-followers)."},
+		{followersLimit, Gauge, nil, "Maximum of these logs (--max-followers)."},
 		{readers, Gauge, nil, "Finished logs that are being read."},
-		{readersLimit, Gauge, nil, "Maximum number of finished logs that are read at the same time."},
-		{waitingForTurn, Gauge, []Label{place}, "Logs that wait to be followed or read, because the limit is reached."},
-		{memoryHeld, Gauge, nil, "Bytes that reconciles of PipelineRuns have reserved for the results that they load."},
-		{
-			memoryLimit,
-			Gauge,
-			nil,
-			"Maximum number of bytes that reconciles may reserve for results; a run that finds no room is requeued within half a second.",
-		},
+		{readersLimit, Gauge, nil, "Maximum of these logs."},
+		{waitingForTurn, Gauge, []Label{place}, "Logs that wait because such a maximum is reached."},
+		{memoryHeld, Gauge, nil, "Bytes that are reserved for results which PipelineRuns pass on."},
+		{memoryLimit, Gauge, nil, "Maximum of these bytes."},
 	}
 }
 
@@ -267,14 +288,14 @@ func events() []Metric {
 		},
 			"CloudEvents that the sink has accepted."},
 		{eventsFailed, Counter, []Label{{labelCause, "`unreachable`, `status` (an answer other than 2xx)"}},
-			"Attempts to send a CloudEvent that the sink has not accepted."},
+			"Attempts to send a CloudEvent that failed."},
 		{eventsDropped, Counter, []Label{{
 			labelCause,
-			"`refused` by the sink, `expired` after an hour, `deleted` together with its run, `off` (the sink was removed)",
+			"`refused` by the sink, `expired` after an hour, `deleted` with its run, `off` (no sink any more)",
 		}},
-			"CloudEvents that are not sent any more."},
+			"CloudEvents that will not be sent."},
 		{eventsQueued, Gauge, nil, "CloudEvents in the queue."},
-		{eventsLimit, Gauge, nil, "Maximum number of CloudEvents in the queue; further ones are only in the records of their runs."},
+		{eventsLimit, Gauge, nil, "Maximum of these CloudEvents."},
 	}
 }
 

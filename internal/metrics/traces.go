@@ -35,8 +35,8 @@ func (t *Traces) Spans(outcome traces.Outcome, n int) {
 func tracing() []Metric {
 	return []Metric{
 		{tracedRuns, Counter, []Label{{labelOutcome, "`sent`, `queue-full` (too many runs were waiting), `failed`"}},
-			"Runs with a trace that have ended, by what has become of their spans."},
-		{traceSpans, Counter, []Label{{labelOutcome, "`sent`, `failed`, `rejected` (by the collector, in a request that it has accepted)"}},
-			"Spans of runs, by what has become of them."},
+			"Runs with a trace that have ended."},
+		{traceSpans, Counter, []Label{{labelOutcome, "`sent`, `failed`, `rejected` (a part of an accepted request)"}},
+			"Spans of runs."},
 	}
 }

@@ -33,21 +33,14 @@ func otherNames() []string {
 	}
 }
 
-// namedInCode returns the labels and annotations in the code. Those that begin with a constant of the same folder count.
+// namedInCode returns the labels and annotations in the code.
 func namedInCode(t *testing.T) map[string]struct{} {
 	t.Helper()
 	all := map[string]struct{}{}
 	for _, folder := range []string{"api", "internal", "cmd"} {
-		for _, files := range sources(t, root+"/"+folder) {
-			constants := constantsOf(files)
-			for _, file := range files {
-				ast.Inspect(file, func(node ast.Node) bool {
-					expression, ok := node.(ast.Expr)
-					if text, isText := valueOf(expression, constants); ok && isText && domains.MatchString(text) {
-						all[numbered(text)] = struct{}{}
-					}
-					return true
-				})
+		for text := range texts(t, root+"/"+folder) {
+			if domains.MatchString(text) {
+				all[numbered(text)] = struct{}{}
 			}
 		}
 	}
@@ -56,6 +49,27 @@ func namedInCode(t *testing.T) map[string]struct{} {
 			t.Errorf("the exception %s does not occur in the code", name)
 		}
 		delete(all, name)
+	}
+	return all
+}
+
+// texts returns the texts in the code below a path, without tests. A text can be made of two parts, of which one is a constant of the
+// same folder.
+func texts(t *testing.T, path string) map[string]struct{} {
+	t.Helper()
+	all := map[string]struct{}{}
+	for _, files := range sources(t, path) {
+		constants := constantsOf(files)
+		for _, file := range files {
+			ast.Inspect(file, func(node ast.Node) bool {
+				if expression, ok := node.(ast.Expr); ok {
+					if text, isText := valueOf(expression, constants); isText {
+						all[text] = struct{}{}
+					}
+				}
+				return true
+			})
+		}
 	}
 	return all
 }

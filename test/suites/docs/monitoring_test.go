@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"sigs.k8s.io/yaml"
 
 	"github.com/sluice-ci/sluice/internal/metrics"
+	"github.com/sluice-ci/sluice/test/testutil/tables"
 )
 
 var update = flag.Bool("update", false, "update the table of metrics in the documentation")
@@ -33,36 +35,100 @@ func TestMetricsTable(t *testing.T) {
 	if !ok || !ends {
 		t.Fatalf("%s has no place for the table of metrics", metricsPage)
 	}
-	var want strings.Builder
-	want.WriteString("\n| metric | type | labels | what |\n|---|---|---|---|\n")
-	for _, m := range metrics.Catalog() {
-		fmt.Fprintf(&want, "| `%s` | %s | %s | %s |\n", m.Name, m.Type, describeLabels(m.Labels), m.Help)
-	}
-	want.WriteString("\n")
+	want := metricsTables()
 	if *update {
-		if err := os.WriteFile(metricsPage, []byte(before+tableBegins+want.String()+tableEnds+after), 0o600); err != nil {
+		if err := os.WriteFile(metricsPage, []byte(before+tableBegins+want+tableEnds+after), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	if table != want.String() {
+	if table != want {
 		t.Errorf("%s does not list the current metrics; run go test ./test/suites/docs -update", metricsPage)
 	}
 }
 
-// describeLabels returns the labels of a metric with their values. Labels with the same values that follow each other share them.
-func describeLabels(labels []metrics.Label) string {
-	var all []string
-	var names []string
-	for i, l := range labels {
-		names = append(names, "`"+l.Name+"`")
-		if i+1 < len(labels) && labels[i+1].Values == l.Values {
-			continue
+// metricsTables returns a table for each group of metrics, and a list of the values of their labels.
+func metricsTables() string {
+	var out strings.Builder
+	for _, group := range metrics.Groups() {
+		fmt.Fprintf(&out, "\n### %s\n\n| metric | type | labels | what |\n|---|---|---|---|\n", group.Title)
+		for _, m := range group.Metrics {
+			var names []string
+			for _, l := range m.Labels {
+				names = append(names, l.Name)
+			}
+			fmt.Fprintf(&out, "| `%s` | %s | %s | %s |\n", m.Name, m.Type, codes(names), m.Help)
 		}
-		all = append(all, strings.Join(names, ", ")+": "+l.Values)
-		names = nil
+		out.WriteString("\n" + labelsOf(group))
 	}
-	return strings.Join(all, "; ")
+	return out.String()
+}
+
+// labelsOf returns a list with the values of the labels of a group. Labels with the same values share a line. A label that does not
+// have the same values in all metrics of the group has a line for each of them.
+func labelsOf(group metrics.Group) string {
+	metricsWith := map[metrics.Label][]string{}
+	variants := map[string]int{}
+	var order []string // of values
+	labels := map[string][]metrics.Label{}
+	for _, m := range group.Metrics {
+		for _, l := range m.Labels {
+			if metricsWith[l] == nil {
+				variants[l.Name]++
+				if labels[l.Values] == nil {
+					order = append(order, l.Values)
+				}
+				labels[l.Values] = append(labels[l.Values], l)
+			}
+			metricsWith[l] = append(metricsWith[l], m.Name)
+		}
+	}
+	var out strings.Builder
+	for _, values := range order {
+		var common []string
+		for _, l := range labels[values] {
+			if variants[l.Name] > 1 {
+				fmt.Fprintf(&out, "* `%s` of %s: %s\n", l.Name, codes(shortened(metricsWith[l])), values)
+			} else {
+				common = append(common, l.Name)
+			}
+		}
+		if len(common) > 0 {
+			fmt.Fprintf(&out, "* %s: %s\n", codes(common), values)
+		}
+	}
+	return out.String()
+}
+
+// shortened returns the common end of names, such as …_total, or else the names without the common beginning of those of Tekton.
+func shortened(names []string) []string {
+	if len(names) == 1 {
+		return names
+	}
+	end := names[0]
+	for {
+		_, rest, more := strings.Cut(end, "_")
+		if !more {
+			break
+		}
+		end = rest
+		if !slices.ContainsFunc(names, func(name string) bool { return !strings.HasSuffix(name, "_"+end) }) {
+			return []string{"…_" + end}
+		}
+	}
+	var all []string
+	for _, name := range names {
+		all = append(all, strings.Replace(name, "tekton_pipelines_controller_", "…_", 1))
+	}
+	return all
+}
+
+// codes returns names as code, separated by commas.
+func codes(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return "`" + strings.Join(names, "`, `") + "`"
 }
 
 // rule is one alert.
@@ -174,4 +240,24 @@ func dashboard(t *testing.T) map[string][]string {
 		}
 	}
 	return all
+}
+
+// TestMetricsOfResolvers: the page must list every metric of the resolvers, and no other.
+func TestMetricsOfResolvers(t *testing.T) {
+	inCode := map[string]struct{}{}
+	for text := range texts(t, root+"/internal/resolvers") {
+		if strings.HasPrefix(text, "sluice_resolvers_") {
+			inCode[text] = struct{}{}
+		}
+	}
+	listed := tables.First(read(t, root+"/docs/spec/v1/resolvers.md"), "metric")
+	for _, name := range listed {
+		if _, ok := inCode[name]; !ok {
+			t.Errorf("docs/spec/v1/resolvers.md lists %s, which does not exist", name)
+		}
+		delete(inCode, name)
+	}
+	for name := range inCode {
+		t.Errorf("docs/spec/v1/resolvers.md does not list %s", name)
+	}
 }
