@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sends random Tasks and Pipelines through the controller of the current cluster while it breaks and repairs parts of that
-# cluster. Compares each run with the records of its steps; see docs/reliability.md and go doc ./test/chaos. Deploys Sluice
+# cluster. Compares each run with the records of its steps; see docs/chaos.md and go doc ./test/chaos. Deploys Sluice
 # first, with the right to read logs and a clock that can be set.
 #
 #   SEED=7 MINUTES=10 PARALLEL=4 hack/chaos.sh [OPTION…]

@@ -71,7 +71,7 @@ func TestPlanIsReplayed(t *testing.T) {
 
 // TestKindsAreDocumented: the page must explain each kind of fault in a report, and which runs it may affect.
 func TestKindsAreDocumented(t *testing.T) {
-	page, err := os.ReadFile("../../../docs/reliability.md")
+	page, err := os.ReadFile("../../../docs/chaos.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestKindsAreDocumented(t *testing.T) {
 			break
 		}
 		if p.kind != "" {
-			t.Errorf("docs/reliability.md does not describe the kind %s", p.kind)
+			t.Errorf("docs/chaos.md does not describe the kind %s", p.kind)
 		}
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/sluice-ci/sluice/test/testutil/tables"
 )
 
 // root is the main module's folder.
@@ -84,22 +86,39 @@ func exists(files map[string]string, function, subtest string) bool {
 	return false
 }
 
-// TestEveryFaultHasATest: every row of the fault matrix must name a test.
+// TestEveryFaultHasATest: each fault must have a row with tests at the end of the page, and the other way round.
 func TestEveryFaultHasATest(t *testing.T) {
-	rows := 0
-	for line := range strings.Lines(read(t, reliability)) {
-		if strings.HasPrefix(line, "| fault") {
-			rows = 1
+	tested := map[string]bool{}
+	var faults []string
+	for _, table := range tables.Of(read(t, reliability)) {
+		if table.Header[0] != "fault" {
 			continue
 		}
-		if !strings.HasPrefix(line, "|") {
-			rows = 0
-			continue
+		for _, row := range table.Rows {
+			if !strings.HasPrefix(table.Heading, "Tests: ") {
+				faults = append(faults, row[0])
+				continue
+			}
+			tested[row[0]] = false
+			if !strings.Contains(row[1], "`Test") {
+				t.Errorf("no test is named for: %s", row[0])
+			}
 		}
-		if rows > 0 && !strings.HasPrefix(line, "|---") &&
-			!strings.Contains(line[strings.LastIndex(strings.TrimSuffix(strings.TrimSpace(line), "|"), "|"):], "`Test") {
-			t.Errorf("no test is named for: %s", line)
+	}
+	for _, fault := range faults {
+		if _, ok := tested[fault]; !ok {
+			t.Errorf("no row with tests for: %s", fault)
 		}
+		tested[fault] = true
+	}
+	for fault, known := range tested {
+		if !known {
+			t.Errorf("a row with tests for a fault that the page does not have: %s", fault)
+		}
+	}
+	const least = 80
+	if len(faults) < least {
+		t.Errorf("want at least %d faults, got %d", least, len(faults))
 	}
 }
 
