@@ -80,7 +80,7 @@ func unread() map[string]ignored {
 		"config-leader-election-events":     {because: "the controller sends the events"},
 		"config-leader-election-resolvers":  {because: "the resolvers have the periods of the controller"},
 		"config-logging":                    {because: "use --log-level of the controller"},
-		"config-registry-cert":              {because: "image lookup uses the CA certificates of the controller's image; use --registry-mirror"},
+		"config-registry-cert":              {because: "image lookup uses the CA certificates of the controller's image"},
 		"config-wait-exponential-backoff":   {because: ownPace},
 	}
 }

@@ -88,7 +88,7 @@ func labelsOf(group metrics.Group) string {
 		var common []string
 		for _, l := range labels[values] {
 			if variants[l.Name] > 1 {
-				fmt.Fprintf(&out, "* `%s` of %s: %s\n", l.Name, codes(shortened(metricsWith[l])), values)
+				fmt.Fprintf(&out, "* `%s` of %s:\n  %s\n", l.Name, codes(shortened(metricsWith[l])), values)
 			} else {
 				common = append(common, l.Name)
 			}
