@@ -26,6 +26,10 @@ const (
 	maxQueue, maxParts = 1000, 20_000
 	// maxBatch is how many spans are in one request, unless one run has more.
 	maxBatch = 1000
+	// gathering is how long the worker waits for more runs after the first one, so that they share a request. When the queue is full
+	// to 1/urgentPart, it does not wait any longer.
+	gathering  = time.Second
+	urgentPart = 2
 	// tries is how often a request is made, and firstWait the time before the second one. Each further wait is twice as long.
 	tries     = 5
 	firstWait = time.Second
@@ -90,12 +94,13 @@ type Exporter struct {
 	queue []ended
 	// parts are those of the runs in the queue.
 	parts int
-	news  chan struct{}
+	// news has a token if runs came after the worker has looked, and urgent if the queue becomes full.
+	news, urgent chan struct{}
 }
 
 // New returns an Exporter.
 func New(o Options) *Exporter {
-	return &Exporter{Options: o, client: otlp.NewClient(), news: make(chan struct{}, 1)}
+	return &Exporter{Options: o, client: otlp.NewClient(), news: make(chan struct{}, 1), urgent: make(chan struct{}, 1)}
 }
 
 // TaskRun queues a TaskRun that has ended.
@@ -125,20 +130,29 @@ func (e *Exporter) add(run ended) {
 		e.queue = append(e.queue, run)
 		e.parts += run.parts()
 	}
+	urgent := len(e.queue) >= maxQueue/urgentPart || e.parts >= maxParts/urgentPart
 	e.mu.Unlock()
 	if full {
 		e.Meter.Runs(QueueFull, 1)
 		return
 	}
-	select {
-	case e.news <- struct{}{}:
-	default: // the worker is going to look anyway
+	signal(e.news)
+	if urgent {
+		signal(e.urgent) // after news, which the worker then takes, too
 	}
 	e.start.Do(func() {
 		if err := e.Options.Start(worker{e}); err != nil {
 			e.Log.Error(err, "cannot start the worker that sends traces")
 		}
 	})
+}
+
+// signal puts a token into a channel for one, unless it has one.
+func signal(to chan<- struct{}) {
+	select {
+	case to <- struct{}{}:
+	default:
+	}
 }
 
 // take returns the next run.
@@ -167,15 +181,31 @@ func (worker) NeedLeaderElection() bool { return false }
 func (w worker) Start(ctx context.Context) error {
 	last, cancel := outliving(ctx, grace)
 	defer cancel()
-	for {
+	for w.gather(ctx) {
 		w.drain(last)
-		select {
-		case <-w.news:
-		case <-ctx.Done():
-			w.drain(last)
-			return nil
-		}
 	}
+	w.drain(last)
+	return nil
+}
+
+// gather waits until a run is queued, and then for others that end soon after it. It returns false as soon as ctx ends.
+func (w worker) gather(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-w.news:
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-w.After(gathering):
+	case <-w.urgent:
+	}
+	select {
+	case <-w.news: // of a run that is in the queue by now
+	default:
+	}
+	return true
 }
 
 // outliving returns a context that ends some time after ctx.

@@ -71,7 +71,7 @@ type bench struct {
 }
 
 // newBench returns an exporter whose cache has the objects. Its worker runs when the test calls drain.
-func newBench(t *testing.T, settings config.Tracing, objects ...client.Object) *bench {
+func newBench(t testing.TB, settings config.Tracing, objects ...client.Object) *bench {
 	t.Helper()
 	known, err := scheme.New()
 	if err != nil {
@@ -113,7 +113,7 @@ func on(r *otlpreceiver.Receiver) config.Tracing {
 const secretText = "this is a result, which no trace has"
 
 // makeRuns returns a PipelineRun that has ended, its TaskRun with its pod, and its CustomRun.
-func makeRuns(t *testing.T) (pr *v1.PipelineRun, tr *v1.TaskRun, others []client.Object) {
+func makeRuns(t testing.TB) (pr *v1.PipelineRun, tr *v1.TaskRun, others []client.Object) {
 	t.Helper()
 	pr = &v1.PipelineRun{ObjectMeta: metav1.ObjectMeta{
 		Namespace: "ci", Name: "release-x7k2p", UID: "pr-uid", CreationTimestamp: at(0), Labels: map[string]string{v1.LabelPipeline: "release"},
