@@ -77,12 +77,17 @@ func (o *Outbox[R, S]) Written(before, after R) {
 	recorded := (*o.annotations(is))[v1.AnnotationEvents]
 	items := make([]item, 0, len(added))
 	now := o.delivery.clock.Now()
+	var body []byte // of the run as it is now, which several events can share
 	for _, one := range added {
-		about, at := after, now
 		if one.phase == Queued {
-			about, at = before, before.GetCreationTimestamp().Time
+			at := before.GetCreationTimestamp().Time
+			items = append(items, item{numbered: one, at: at, since: now, body: o.delivery.encode(before)})
+			continue
 		}
-		items = append(items, item{numbered: one, at: at, since: now, body: o.delivery.encode(about)})
+		if body == nil {
+			body = o.delivery.encode(after)
+		}
+		items = append(items, item{numbered: one, at: now, since: now, body: body})
 	}
 	for _, one := range parse(recorded).due { // also those of an earlier write whose answer was lost, or of another replica
 		if !slices.Contains(added, one) {

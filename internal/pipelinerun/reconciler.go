@@ -20,6 +20,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/budget"
+	"github.com/sluice-ci/sluice/internal/cloudevents"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/health"
 	"github.com/sluice-ci/sluice/internal/metrics"
@@ -101,7 +102,7 @@ func NewReconciler(d Dependencies) *Reconciler {
 // ResolutionRequests are answered.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 	built, err := ctrl.NewControllerManagedBy(mgr).Named("pipelinerun").
-		For(&v1.PipelineRun{}).
+		For(&v1.PipelineRun{}, builder.WithPredicates(cloudevents.Relevant())).
 		Owns(&v1.TaskRun{}, builder.WithPredicates(ends())).
 		Owns(&v1.PipelineRun{}, builder.WithPredicates(ends())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: reconcile.Backoff()}).

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -20,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/cloudevents"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/health"
 	"github.com/sluice-ci/sluice/internal/metrics"
@@ -121,7 +123,7 @@ func Wakeup(name types.NamespacedName) event.GenericEvent {
 // changes.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 	built, err := ctrl.NewControllerManagedBy(mgr).Named("taskrun").
-		For(&v1.TaskRun{}).
+		For(&v1.TaskRun{}, builder.WithPredicates(cloudevents.Relevant())).
 		Owns(&corev1.Pod{}).
 		WatchesRawSource(source.Channel(r.Wake, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: reconcile.Backoff()}).
