@@ -1,7 +1,7 @@
 // Scale measures what the controller needs for many tasks: one PipelineRun of a thousand tasks, two hundred PipelineRuns of
 // ten tasks each at once, a chain, custom tasks and nested pipelines in one PipelineRun, and twice as many of both. Five thousand
-// TaskRuns wait for the controller when it starts. A thousand tasks run with and without observers. At the end a controller starts
-// beside a hundred thousand finished TaskRuns. The API server has no node. This program plays the node: it starts each pod and
+// TaskRuns wait for the controller when it starts. A thousand TaskRuns run with and without observers, three times each. At the end a
+// controller starts beside a hundred thousand finished TaskRuns. The API server has no node. This program plays the node: it starts each pod and
 // ends it immediately, so that it measures only the controller and the API server. It prints a table and one line of JSON.
 //
 // usage: scale -controller BINARY [-only NAMES] [-finished NUMBER]
@@ -33,7 +33,6 @@ import (
 	"github.com/sluice-ci/sluice/test/load/scale/load"
 	"github.com/sluice-ci/sluice/test/load/scale/meter"
 	"github.com/sluice-ci/sluice/test/load/scale/node"
-	"github.com/sluice-ci/sluice/test/load/scale/sink"
 	"github.com/sluice-ci/sluice/test/testutil/customtask"
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
@@ -54,8 +53,6 @@ type scenario struct {
 	// guests are TaskRuns that are created in another namespace while those of this one wait for the starting controller; 0
 	// for scenarios with PipelineRuns.
 	guests int
-	// observed makes the controller send events, traces and metrics.
-	observed bool
 }
 
 func scenarios() []scenario {
@@ -67,19 +64,17 @@ func scenarios() []scenario {
 		{name: "custom2", runs: 1, tasks: 400, shape: load.Custom}, // twice as many, to show that the work is linear
 		{name: "nested", runs: 1, tasks: 50, shape: load.Nested},
 		{name: "nested2", runs: 1, tasks: 100, shape: load.Nested},
-		{name: nameUnobserved, runs: 100, tasks: 10, shape: load.Wide},
-		{name: nameObserved, runs: 100, tasks: 10, shape: load.Wide, observed: true},
 		{name: "queue", runs: 4950, tasks: 1, guests: 50},
 	}
 }
 
 // names returns the names of all scenarios.
 func names() []string {
-	all := make([]string, 0, len(scenarios())+1)
+	all := make([]string, 0, len(scenarios())+2)
 	for _, s := range scenarios() {
 		all = append(all, s.name)
 	}
-	return append(all, nameFinished)
+	return append(all, nameObserved, nameFinished)
 }
 
 // choose returns the scenarios in a list of names that are separated by commas; all for an empty list.
@@ -112,9 +107,7 @@ type row struct {
 	Wall  time.Duration `json:"wallNanoseconds"`
 	// Guests are the times of the guests, which were created in another namespace after the controller had begun with the
 	// queue, in seconds.
-	Guests *stats.Summary `json:"guests,omitempty"`
-	// Received is what the controller has sent to observers; nil without any.
-	Received      *sink.Counts `json:"received,omitempty"`
+	Guests        *stats.Summary `json:"guests,omitempty"`
 	meter.Reading `json:",inline"`
 }
 
@@ -144,16 +137,34 @@ func scale() error {
 		return err
 	}
 	wanted := func(name string) bool { return slices.Contains(chosen, name) }
-	if err := tasks(ctx, cluster, *binary, wanted); err != nil || !wanted(nameFinished) {
+	if err := tasks(ctx, cluster, *binary, wanted); err != nil {
 		return err
 	}
-	s, err := measureFinished(ctx, cluster, *binary, *runs) // the last one: the copies stay
-	if err != nil {
-		return fmt.Errorf("%s: %w", nameFinished, err)
+	others := []struct {
+		name    string
+		measure func() (reporter, error)
+	}{
+		{nameObserved, func() (reporter, error) { return measureObserved(ctx, cluster, *binary) }},
+		{nameFinished, func() (reporter, error) { return measureFinished(ctx, cluster, *binary, *runs) }}, // the last one: the copies stay
 	}
-	s.report(os.Stdout)
-	return json.NewEncoder(os.Stdout).Encode(s)
+	for _, other := range others {
+		if !wanted(other.name) {
+			continue
+		}
+		r, err := other.measure()
+		if err != nil {
+			return fmt.Errorf("%s: %w", other.name, err)
+		}
+		r.report(os.Stdout)
+		if err := json.NewEncoder(os.Stdout).Encode(r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
+
+// reporter is what was measured. It can be encoded as JSON, too.
+type reporter interface{ report(w io.Writer) }
 
 // tasks measures the wanted scenarios with tasks.
 func tasks(ctx context.Context, cluster *kube.Cluster, binary string, wanted func(name string) bool) error {
@@ -177,7 +188,6 @@ func tasks(ctx context.Context, cluster *kube.Cluster, binary string, wanted fun
 	if err := table(os.Stdout, rows); err != nil {
 		return err
 	}
-	compare(os.Stdout, rows)
 	return json.NewEncoder(os.Stdout).Encode(rows)
 }
 
@@ -195,15 +205,6 @@ func measure(ctx context.Context, cluster *kube.Cluster, binary string, s scenar
 	}
 	defer log.Close()
 	fmt.Fprintf(os.Stderr, "==> %s: %d runs of %d tasks; the controller's log is %s\n", s.name, s.runs, s.tasks, log.Name())
-	if s.observed {
-		received, stop, err := observe(ctx, cluster.Client)
-		if err != nil {
-			return row{}, err
-		}
-		r, err := run(ctx, cluster, binary, namespace, s, log)
-		r.Received = new(received.Counts())
-		return r, errors.Join(err, stop())
-	}
 	return run(ctx, cluster, binary, namespace, s, log)
 }
 

@@ -5,29 +5,59 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"text/tabwriter"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/sluice-ci/sluice/test/load/bench/stats"
+	"github.com/sluice-ci/sluice/test/load/scale/load"
+	"github.com/sluice-ci/sluice/test/load/scale/meter"
+	"github.com/sluice-ci/sluice/test/load/scale/node"
 	"github.com/sluice-ci/sluice/test/load/scale/sink"
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
-// The scenarios that compare a controller that is observed in all ways with one that is not observed.
+// nameObserved is the name of the scenario that compares a controller that is observed in all ways with one that is not.
+const nameObserved = "observed"
+
 const (
-	nameObserved   = "observed"
-	nameUnobserved = "unobserved"
+	// observedRuns is the number of TaskRuns of one round, and rounds how many there are with and without observers.
+	observedRuns, rounds = 1000, 3
+	// aim is the ratio of processor times that is wanted at most.
+	aim = 1.05
+	// scrapePeriod is how often the metrics are read. Prometheus does so less often.
+	scrapePeriod = time.Second
+	// settling is how long a controller that is measured still runs after the last TaskRun: it sends traces a second after that.
+	settling = 3 * time.Second
 )
 
-// observers are the settings that make the controller send events, traces and metrics to s.
+// observed compares the rounds of both kinds.
+type observed struct {
+	Runs int     `json:"runs"`
+	Off  []round `json:"off"`
+	On   []round `json:"on"`
+}
+
+// round holds the measurements of one round.
+type round struct {
+	Wall time.Duration `json:"wallNanoseconds"`
+	// Received is what observers have received, and Scrapes how often the metrics were read; 0 without observers.
+	Received sink.Counts `json:"received"`
+	Scrapes  int         `json:"scrapes"`
+
+	meter.Reading `json:",inline"`
+}
+
+// observers are the settings that make the controller send events and traces to s, and count with the labels that cost most.
 func observers(s *sink.Sink) []*corev1.ConfigMap {
 	settings := map[string]map[string]string{
 		"config-events":  {"formats": "tektonv1", "sink": s.URL(sink.Events)},
 		"config-tracing": {"enabled": "true", "endpoint": s.URL(sink.Traces)},
 		"config-observability": {
-			"metrics-protocol": "http/protobuf", "metrics-endpoint": s.URL(sink.Metrics), "metrics-export-interval": "5s",
 			"metrics.taskrun.level": "task", "metrics.pipelinerun.level": "pipeline",
 			"metrics.taskrun.duration-type": "histogram", "metrics.pipelinerun.duration-type": "histogram",
 		},
@@ -63,18 +93,164 @@ func observe(ctx context.Context, c client.Client) (s *sink.Sink, stop func() er
 	return s, stop, nil
 }
 
-// compare prints what it costs to be observed, if both scenarios were measured.
-func compare(w io.Writer, rows []row) {
-	named := map[string]row{}
-	for _, r := range rows {
-		named[r.Name] = r
+// measureObserved measures rounds without and with observers in turn. The order changes each time, because the finished runs of a round
+// stay, and a later controller has more of them.
+func measureObserved(ctx context.Context, cluster *kube.Cluster, binary string) (observed, error) {
+	o := observed{Runs: observedRuns}
+	for i := range 2 * rounds {
+		name, into := "off", &o.Off
+		if on := i%4 == 1 || i%4 == 2; on { // off, on, on, off, off, on
+			name, into = "on", &o.On
+		}
+		r, err := measureRound(ctx, cluster, binary, fmt.Sprintf("%s-%d", name, i), name == "on")
+		if err != nil {
+			return o, fmt.Errorf("round %d (%s): %w", i+1, name, err)
+		}
+		*into = append(*into, r)
 	}
-	on, off := named[nameObserved], named[nameUnobserved]
-	if on.Received == nil || off.Processor == 0 {
-		return
+	return o, nil
+}
+
+// measureRound runs the TaskRuns in a new namespace, with a new controller.
+func measureRound(ctx context.Context, cluster *kube.Cluster, binary, name string, on bool) (r round, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	namespace := fmt.Sprintf("scale-%s-%s-%d", nameObserved, name, time.Now().Unix())
+	if err := makeNamespace(ctx, cluster, namespace); err != nil {
+		return r, err
 	}
-	more := 100 * (float64(on.Processor)/float64(off.Processor) - 1)
-	fmt.Fprintf(w, "observed: %d requests with events, %d with traces, %d with metrics; %s of processor time and not %s: %+.1f %%\n",
-		on.Received.Events, on.Received.Traces, on.Received.Metrics, on.Processor.Round(10*time.Millisecond),
-		off.Processor.Round(10*time.Millisecond), more)
+	log, err := os.CreateTemp("", "sluice-scale-*.log")
+	if err != nil {
+		return r, err
+	}
+	defer log.Close()
+	fmt.Fprintf(os.Stderr, "==> %s, %s: %d TaskRuns; the controller's log is %s\n", nameObserved, name, observedRuns, log.Name())
+	received := &sink.Sink{}
+	if on {
+		var stop func() error
+		if received, stop, err = observe(ctx, cluster.Client); err != nil {
+			return r, err
+		}
+		defer func() { err = errors.Join(err, stop()) }()
+	}
+	controller, err := startController(ctx, binary, log, asDeployed())
+	if err != nil {
+		return r, err
+	}
+	r, err = runRound(ctx, cluster, controller, namespace, on)
+	if r.Received = received.Counts(); err == nil {
+		err = r.check(controller, on)
+	}
+	return r, errors.Join(err, controller.Stop())
+}
+
+// runRound creates the TaskRuns when the controller has nothing else to do, and reads what it has used when it has sent everything.
+func runRound(ctx context.Context, cluster *kube.Cluster, controller *meter.Controller, namespace string, on bool) (round, error) {
+	r := round{}
+	if err := errors.Join(controller.AwaitReady(ctx), controller.AwaitIdle(ctx)); err != nil {
+		return r, err
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	player := node.New(cluster.Kube, load.Result, "a result of a few words", pods)
+	go func() {
+		if err := player.Run(ctx, namespace); err != nil {
+			stop(err)
+		}
+	}()
+	before, err := controller.Read()
+	if err != nil {
+		return r, err
+	}
+	scraped := make(chan int, 1)
+	watching, end := context.WithCancel(ctx)
+	defer end()
+	go func() { scraped <- scrape(watching, controller, on) }()
+	begin := time.Now()
+	err = load.Queue(ctx, cluster.Client, namespace, observedRuns)
+	if err == nil {
+		_, err = load.Drain(ctx, cluster.Client, namespace, observedRuns, begin)
+	}
+	if r.Wall = time.Since(begin); err != nil {
+		return r, errors.Join(err, context.Cause(ctx))
+	}
+	select {
+	case <-ctx.Done():
+		return r, context.Cause(ctx)
+	case <-time.After(settling):
+	}
+	end()
+	r.Scrapes = <-scraped
+	r.Reading, err = controller.Read()
+	r.Processor -= before.Processor
+	r.Calls -= before.Calls
+	return r, err
+}
+
+// scrape reads the metrics again and again until ctx ends, if they are to be read at all, and returns how often that was.
+func scrape(ctx context.Context, controller *meter.Controller, on bool) int {
+	tick := time.NewTicker(scrapePeriod)
+	defer tick.Stop()
+	for n := 0; ; {
+		select {
+		case <-ctx.Done():
+			return n
+		case <-tick.C:
+			if on && controller.Scrape() == nil {
+				n++
+			}
+		}
+	}
+}
+
+// check returns an error unless the observers have received everything, or nothing if there are none.
+func (r *round) check(controller *meter.Controller, on bool) error {
+	sent, err := controller.Sum("sluice_events_sent_total{")
+	if err != nil {
+		return err
+	}
+	traced, err := controller.Sum(`sluice_traced_runs_total{outcome="sent"}`)
+	if err != nil {
+		return err
+	}
+	const events = 3 // of a TaskRun at least: queued, started, successful
+	switch {
+	case !on && (sent != 0 || traced != 0):
+		return fmt.Errorf("the controller has sent %d events, and the traces of %d runs, without observers", sent, traced)
+	case on && (sent < events*observedRuns || int(sent) != r.Received.Events || traced != observedRuns || r.Scrapes == 0):
+		return fmt.Errorf("the controller has sent %d events (want at least %d, and %d were received), and the traces of %d runs (want %d); "+
+			"its metrics were read %d times", sent, events*observedRuns, r.Received.Events, traced, observedRuns, r.Scrapes)
+	}
+	return nil
+}
+
+// processor returns the median of the processor times of rounds.
+func processor(of []round) time.Duration {
+	times := make([]float64, len(of))
+	for i := range of {
+		times[i] = float64(of[i].Processor)
+	}
+	return time.Duration(stats.Median(times))
+}
+
+// ratio returns how many times as much processor time the rounds with observers need, by the medians.
+func (o observed) ratio() float64 { return float64(processor(o.On)) / float64(processor(o.Off)) }
+
+// report prints the rounds and the ratio.
+func (o observed) report(w io.Writer) {
+	const mib = 1 << 20
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(out, "OBSERVERS\tWALL\tPROCESSOR\tPER TASKRUN\tPEAK\tCALLS\tPER TASKRUN\tEVENTS\tREQUESTS WITH TRACES\tSCRAPES\t")
+	add := func(name string, of []round) {
+		for _, r := range of {
+			fmt.Fprintf(out, "%s\t%.1f s\t%.2f s\t%.2f ms\t%d MiB\t%d\t%.1f\t%d\t%d\t%d\t\n", name, r.Wall.Seconds(), r.Processor.Seconds(),
+				1000*r.Processor.Seconds()/float64(o.Runs), r.Peak/mib, r.Calls, float64(r.Calls)/float64(o.Runs),
+				r.Received.Events, r.Received.Traces, r.Scrapes)
+		}
+	}
+	add("off", o.Off)
+	add("on", o.On)
+	_ = out.Flush() // an error of w would show in the next line, too
+	fmt.Fprintf(w, "%s: medians of %.2f s and %.2f s of processor time: a ratio of %.3f (the aim is at most %.2f)\n", nameObserved,
+		processor(o.Off).Seconds(), processor(o.On).Seconds(), o.ratio(), aim)
 }

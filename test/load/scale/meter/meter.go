@@ -91,8 +91,8 @@ const looks = 5
 func (c *Controller) AwaitIdle(ctx context.Context) error {
 	idle := 0
 	err := poll(ctx, func() bool {
-		queued, failed := c.sum("workqueue_depth{")
-		running, failedToo := c.sum("controller_runtime_active_workers{")
+		queued, failed := c.Sum("workqueue_depth{")
+		running, failedToo := c.Sum("controller_runtime_active_workers{")
 		if idle++; failed != nil || failedToo != nil || queued+running > 0 {
 			idle = 0
 		}
@@ -116,9 +116,20 @@ func (c *Controller) Stop() error {
 	return nil
 }
 
+// Scrape reads the metrics as Prometheus does.
+func (c *Controller) Scrape() error {
+	answer, err := http.Get(c.metrics) //nolint:noctx // a page on this machine
+	if err != nil {
+		return fmt.Errorf("cannot get metrics: %w", err)
+	}
+	defer answer.Body.Close()
+	_, err = io.Copy(io.Discard, answer.Body)
+	return err
+}
+
 // Read returns the resources used so far.
 func (c *Controller) Read() (Reading, error) {
-	calls, err := c.sum("rest_client_requests_total{") // of all methods and responses
+	calls, err := c.Sum("rest_client_requests_total{") // of all methods and responses
 	if err != nil {
 		return Reading{}, err
 	}
@@ -137,8 +148,8 @@ func (c *Controller) Read() (Reading, error) {
 	return r, err
 }
 
-// sum adds the values of a metric over all its labels.
-func (c *Controller) sum(prefix string) (int64, error) {
+// Sum adds the values of the metrics whose lines begin with a prefix.
+func (c *Controller) Sum(prefix string) (int64, error) {
 	answer, err := http.Get(c.metrics) //nolint:noctx // a page on this machine
 	if err != nil {
 		return 0, fmt.Errorf("cannot get metrics: %w", err)

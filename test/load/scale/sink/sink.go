@@ -1,4 +1,4 @@
-// Package sink receives on the loopback address what a controller sends about its runs: events, traces and metrics.
+// Package sink receives on the loopback address what a controller sends about its runs: events and traces.
 package sink
 
 import (
@@ -13,9 +13,8 @@ import (
 
 // The paths at which a Sink receives.
 const (
-	Events  = "/events"
-	Traces  = "/v1/traces"
-	Metrics = "/v1/metrics"
+	Events = "/events"
+	Traces = "/v1/traces"
 )
 
 // Sink counts what it receives, and accepts all of it.
@@ -29,9 +28,8 @@ type Sink struct {
 
 // Counts are the requests that a Sink has received.
 type Counts struct {
-	Events  int `json:"events"`
-	Traces  int `json:"traces"`
-	Metrics int `json:"metrics"`
+	Events int `json:"events"`
+	Traces int `json:"traces"`
 }
 
 // Start starts a Sink on a free port.
@@ -63,8 +61,6 @@ func (s *Sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.counts.Events++
 	case Traces:
 		s.counts.Traces++
-	case Metrics:
-		s.counts.Metrics++
 	default:
 		http.NotFound(w, r)
 	}

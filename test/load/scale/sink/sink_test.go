@@ -15,7 +15,7 @@ func TestSink(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]int{
-		sink.Events: http.StatusOK, sink.Traces: http.StatusOK, sink.Metrics: http.StatusOK, "/other": http.StatusNotFound,
+		sink.Events: http.StatusOK, sink.Traces: http.StatusOK, "/other": http.StatusNotFound,
 	} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL(path), strings.NewReader("{}"))
 		if err != nil {
@@ -29,7 +29,7 @@ func TestSink(t *testing.T) {
 			t.Errorf("%s: want %d, got %d, %v", path, want, answer.StatusCode, err)
 		}
 	}
-	if got, want := s.Counts(), (sink.Counts{Events: 1, Traces: 1, Metrics: 1}); got != want {
+	if got, want := s.Counts(), (sink.Counts{Events: 1, Traces: 1}); got != want {
 		t.Errorf("want %+v, got %+v", want, got)
 	}
 	if err := s.Stop(); err != nil {
