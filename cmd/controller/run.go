@@ -20,7 +20,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cloudevents"
 	"github.com/sluice-ci/sluice/internal/config"
 	counts "github.com/sluice-ci/sluice/internal/metrics"
-	"github.com/sluice-ci/sluice/internal/partial/guard"
+	"github.com/sluice-ci/sluice/internal/partial/checked"
 	"github.com/sluice-ci/sluice/internal/pipelinerun"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/resolve/image"
@@ -118,19 +118,20 @@ func detectDelivery(restConfig *rest.Config, setting string) (pod.Delivery, erro
 // lease without waiting for them. The grace period of the pod (config/controller) must be longer.
 const gracePeriod = 10 * time.Second
 
-func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
+// managerOptions returns the options of the manager. Its client writes nothing that its cache has shortened.
+func managerOptions(o *options) (ctrl.Options, error) {
 	kinds, err := scheme.New()
 	if err != nil {
-		return nil, err
+		return ctrl.Options{}, err
 	}
 	caches, err := cacheOptions(o)
 	if err != nil {
-		return nil, err
+		return ctrl.Options{}, err
 	}
-	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
+	return ctrl.Options{
 		Scheme:                        kinds,
 		Cache:                         caches,
-		NewClient:                     guard.NewClient,
+		NewClient:                     checked.NewClient,
 		Metrics:                       o.metrics.Server(),
 		HealthProbeBindAddress:        o.healthAddress,
 		PprofBindAddress:              o.pprofAddress,
@@ -139,7 +140,15 @@ func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
 		LeaderElectionNamespace:       o.namespace,
 		LeaderElectionReleaseOnCancel: true,
 		GracefulShutdownTimeout:       new(gracePeriod),
-	})
+	}, nil
+}
+
+func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
+	opts, err := managerOptions(o)
+	if err != nil {
+		return nil, err
+	}
+	mgr, err := ctrl.NewManager(restConfig, opts)
 	if err != nil {
 		return nil, fmt.Errorf("cannot create manager: %w", err)
 	}

@@ -13,10 +13,12 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -25,7 +27,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/partial"
-	"github.com/sluice-ci/sluice/internal/partial/guard"
+	"github.com/sluice-ci/sluice/internal/partial/checked"
 	"github.com/sluice-ci/sluice/internal/scheme"
 	"github.com/sluice-ci/sluice/test/testutil/fill"
 )
@@ -227,10 +229,10 @@ func configuration(o client.Object) runtime.ApplyConfiguration {
 	return client.ApplyConfigurationFromUnstructured(&unstructured.Unstructured{Object: content})
 }
 
-// counting returns a guarded client that only counts what it sends.
+// counting returns a checked client that only counts what it sends.
 func counting(sent *int) client.Client {
 	count := func() error { *sent++; return nil }
-	return guard.New(interceptor.NewClient(fake.NewClientBuilder().Build(), interceptor.Funcs{
+	return checked.New(interceptor.NewClient(fake.NewClientBuilder().Build(), interceptor.Funcs{
 		Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error { return count() },
 		Delete: func(context.Context, client.WithWatch, client.Object, ...client.DeleteOption) error { return count() },
 		DeleteAllOf: func(context.Context, client.WithWatch, client.Object, ...client.DeleteAllOfOption) error {
@@ -273,7 +275,7 @@ func TestShortenedObjectsAreNotWritten(t *testing.T) {
 			sent = 0
 			err := write()
 			_, refused := errors.AsType[*partial.Error](err)
-			if refused != refuse || sent == 1 == refuse || err != nil != refuse {
+			if refused != refuse || (sent == 1) == refuse || err != nil != refuse {
 				t.Errorf("%s, %s: want refused %t, got %d sent, %v", name, how, refuse, sent, err)
 			}
 		}
@@ -284,5 +286,22 @@ func TestShortenedObjectsAreNotWritten(t *testing.T) {
 		for how, write := range spares {
 			check(how, write, false)
 		}
+	}
+}
+
+// TestManagerRefusesShortenedObjects: the client of the manager refuses them before it sends a request. There is no API server here.
+func TestManagerRefusesShortenedObjects(t *testing.T) {
+	opts, err := managerOptions(&options{namespace: "n"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := opts.NewClient(&rest.Config{}, client.Options{Scheme: opts.Scheme, Mapper: meta.NewDefaultRESTMapper(nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := &v1.TaskRun{}
+	partial.FinishedTaskRun.Put(run)
+	if _, ok := errors.AsType[*partial.Error](c.Update(t.Context(), run)); !ok {
+		t.Error("want the write refused")
 	}
 }

@@ -22,7 +22,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/health"
 	"github.com/sluice-ci/sluice/internal/partial"
-	"github.com/sluice-ci/sluice/internal/partial/guard"
+	"github.com/sluice-ci/sluice/internal/partial/checked"
 	"github.com/sluice-ci/sluice/internal/resolvers"
 	"github.com/sluice-ci/sluice/internal/resolvers/dispatch"
 	"github.com/sluice-ci/sluice/internal/resolvers/meter"
@@ -69,19 +69,20 @@ func run(ctx context.Context, o *options) error {
 	return mgr.Start(ctx)
 }
 
-func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
+// managerOptions returns the options of the manager. Its client writes nothing that its cache has shortened.
+func managerOptions(o *options) (ctrl.Options, error) {
 	kinds, err := scheme.New()
 	if err != nil {
-		return nil, err
+		return ctrl.Options{}, err
 	}
 	caches, err := cacheOptions(o)
 	if err != nil {
-		return nil, err
+		return ctrl.Options{}, err
 	}
-	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
+	return ctrl.Options{
 		Scheme:                        kinds,
 		Cache:                         caches,
-		NewClient:                     guard.NewClient,
+		NewClient:                     checked.NewClient,
 		Metrics:                       o.metrics.Server(),
 		HealthProbeBindAddress:        o.healthAddress,
 		LeaderElection:                o.leaderElect,
@@ -89,7 +90,15 @@ func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
 		LeaderElectionNamespace:       o.namespace,
 		LeaderElectionReleaseOnCancel: true,
 		GracefulShutdownTimeout:       new(gracePeriod),
-	})
+	}, nil
+}
+
+func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
+	opts, err := managerOptions(o)
+	if err != nil {
+		return nil, err
+	}
+	mgr, err := ctrl.NewManager(restConfig, opts)
 	if err != nil {
 		return nil, fmt.Errorf("cannot create manager: %w", err)
 	}

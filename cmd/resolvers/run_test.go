@@ -1,7 +1,12 @@
 package main
 
 import (
+	"errors"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	resolutionv1beta1 "github.com/sluice-ci/sluice/api/resolution/v1beta1"
 	"github.com/sluice-ci/sluice/internal/partial"
@@ -19,5 +24,22 @@ func TestTrimMarks(t *testing.T) {
 		if _, err := trim(request); err != nil || request.Status.Data != "" || partial.Of(request) != want {
 			t.Errorf("%q: want mark %q and no data, got %q, %q, %v", data, want, partial.Of(request), request.Status.Data, err)
 		}
+	}
+}
+
+// TestManagerRefusesShortenedObjects: the client of the manager refuses them before it sends a request. There is no API server here.
+func TestManagerRefusesShortenedObjects(t *testing.T) {
+	opts, err := managerOptions(&options{namespace: "n"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := opts.NewClient(&rest.Config{}, client.Options{Scheme: opts.Scheme, Mapper: meta.NewDefaultRESTMapper(nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := &resolutionv1beta1.ResolutionRequest{}
+	partial.Answer.Put(request)
+	if _, ok := errors.AsType[*partial.Error](c.Status().Update(t.Context(), request)); !ok {
+		t.Error("want the write refused")
 	}
 }

@@ -28,7 +28,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/config"
-	"github.com/sluice-ci/sluice/internal/partial/guard"
+	"github.com/sluice-ci/sluice/internal/partial/checked"
 	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
@@ -201,7 +201,7 @@ func start(t *testing.T, s *store, sink string) *replica {
 	t.Helper()
 	c := config.Default()
 	c.Events.Sink = sink
-	r := &replica{counts: &counts{all: map[string]int{}}, recorder: events.NewFakeRecorder(100), store: s, writer: &writer{Client: guard.New(s)}}
+	r := &replica{counts: &counts{all: map[string]int{}}, recorder: events.NewFakeRecorder(100), store: s, writer: &writer{Client: checked.New(s)}}
 	r.Delivery = New(Options{
 		Client: r.writer, Live: s, Cache: s, Config: config.NewStore(c), Recorder: r.recorder, Clock: clock.RealClock{}, Meter: r.counts,
 		Log: logr.Discard(),

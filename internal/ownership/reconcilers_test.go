@@ -25,7 +25,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/ownership"
-	"github.com/sluice-ci/sluice/internal/partial/guard"
+	"github.com/sluice-ci/sluice/internal/partial/checked"
 	"github.com/sluice-ci/sluice/internal/pipelinerun"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/resolve/image"
@@ -134,7 +134,7 @@ func reconcilers(t interface{ Fatal(args ...any) }, rule ownership.Rule, w *touc
 	logs := collect.LogSourceFn(func(context.Context, collect.Log) (io.ReadCloser, error) { return nil, errors.New("no log") })
 	collector := collect.New(logs, func(types.NamespacedName) {}, collect.Options{})
 	access := sidecarlogs.LogAccessFn(func(context.Context, string) (bool, error) { return true, nil })
-	cached, live := guard.New(w.recorded(under, false)), w.recorded(under, true)
+	cached, live := checked.New(w.recorded(under, false)), w.recorded(under, true)
 	store := config.NewStore(config.Default())
 	return map[string]reconcile.Reconciler{
 		v1.KindTaskRun: taskrun.NewReconciler(taskrun.Dependencies{

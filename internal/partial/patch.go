@@ -57,34 +57,45 @@ func (c change) replaces(part string) bool {
 // which removes the fields that are left out.
 func changesOf(kind types.PatchType, data []byte) []change {
 	everything := []change{{}}
+	var all []change
 	switch kind {
 	case types.JSONPatchType:
-		var operations []struct{ Op, Path, From string }
+		var operations []operation
 		if json.Unmarshal(data, &operations) != nil {
 			return everything
 		}
-		var all []change
 		for _, o := range operations {
-			if o.Op != "test" {
-				all = append(all, changeAt(o.Path))
-			}
-			if o.Op == "move" {
-				all = append(all, changeAt(o.From))
-			}
+			all = append(all, o.changes()...)
 		}
-		return all
 	case types.MergePatchType, types.StrategicMergePatchType:
 		var sections map[string]json.RawMessage
 		if json.Unmarshal(data, &sections) != nil {
 			return everything
 		}
-		var all []change
 		for name, value := range sections {
 			all = append(all, changesIn(name, value)...)
 		}
-		return all
 	default:
 		return everything
+	}
+	return all
+}
+
+// operation is an element of a JSON patch, without its value.
+type operation struct {
+	Op   string `json:"op"`
+	Path string `json:"path"`
+	From string `json:"from"`
+}
+
+func (o operation) changes() []change {
+	switch o.Op {
+	case "test":
+		return nil
+	case "move":
+		return []change{changeAt(o.Path), changeAt(o.From)}
+	default:
+		return []change{changeAt(o.Path)}
 	}
 }
 

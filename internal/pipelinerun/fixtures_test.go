@@ -24,7 +24,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/metrics"
 	"github.com/sluice-ci/sluice/internal/ownership"
-	"github.com/sluice-ci/sluice/internal/partial/guard"
+	"github.com/sluice-ci/sluice/internal/partial/checked"
 	"github.com/sluice-ci/sluice/internal/resolve"
 	"github.com/sluice-ci/sluice/internal/resolve/request"
 	"github.com/sluice-ci/sluice/internal/taskrun"
@@ -100,7 +100,7 @@ func (c *cluster) restart(t *testing.T, funcs interceptor.Funcs) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cached, live := guard.New(interceptor.NewClient(c.WithWatch, c.cached(funcs))), interceptor.NewClient(c.WithWatch, c.live())
+	cached, live := checked.New(interceptor.NewClient(c.WithWatch, c.cached(funcs))), interceptor.NewClient(c.WithWatch, c.live())
 	c.reconciler = NewReconciler(Dependencies{
 		Client: cached, Live: live, Recorder: c.recorder, Clock: c.clock, Config: c.config, Evaluator: evaluator, Metrics: c.metrics,
 		Requests: request.New(request.Options{Client: cached, Live: live, Clock: c.clock, Config: c.config}), Trust: c.trust, Traces: c.traces,

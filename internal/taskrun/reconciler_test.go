@@ -29,7 +29,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/config"
-	"github.com/sluice-ci/sluice/internal/partial/guard"
+	"github.com/sluice-ci/sluice/internal/partial/checked"
 	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/resolve/image"
@@ -102,7 +102,7 @@ func newWorld(t *testing.T, objects []client.Object, intercept interceptor.Funcs
 		t.Fatal(err)
 	}
 	w.deps = Dependencies{
-		Client:    guard.New(w.counted(w.client)),
+		Client:    checked.New(w.counted(w.client)),
 		Live:      w.countedReads(w.client),
 		Images:    w,
 		Evaluator: evaluator,

@@ -25,7 +25,7 @@ import (
 
 	resolutionv1beta1 "github.com/sluice-ci/sluice/api/resolution/v1beta1"
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/partial/guard"
+	"github.com/sluice-ci/sluice/internal/partial/checked"
 	"github.com/sluice-ci/sluice/internal/resolvers"
 	"github.com/sluice-ci/sluice/internal/resolvers/dispatch"
 	"github.com/sluice-ci/sluice/internal/resolvers/settings"
@@ -109,7 +109,7 @@ func newBench(t *testing.T, resolver resolvers.Resolver, flags map[string]string
 		settings.Source{Own: map[string]map[string]string{settings.FlagsName: flags}})
 	pool := dispatch.NewPool(dispatch.NewCache(in.Cache, time.Now), dispatch.Options{})
 	b.Reconciler = New(Dependencies{
-		Client: guard.New(b.client), Live: b.client, Resolvers: map[string]resolvers.Resolver{"git": resolver},
+		Client: checked.New(b.client), Live: b.client, Resolvers: map[string]resolvers.Resolver{"git": resolver},
 		Settings: func() *settings.Settings { return in }, Pool: pool, Timeout: time.Minute, Clock: clock.RealClock{},
 	})
 	return b

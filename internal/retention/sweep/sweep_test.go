@@ -28,7 +28,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/objectsize"
 	"github.com/sluice-ci/sluice/internal/ownership"
 	"github.com/sluice-ci/sluice/internal/partial"
-	"github.com/sluice-ci/sluice/internal/partial/guard"
+	"github.com/sluice-ci/sluice/internal/partial/checked"
 	"github.com/sluice-ci/sluice/internal/retention"
 	"github.com/sluice-ci/sluice/internal/scheme"
 )
@@ -88,7 +88,7 @@ func newBench(t *testing.T, settings *retention.Settings, manages ownership.Rule
 	values := config.Default()
 	values.Defaults.Retention = settings
 	b.Sweeper = New(Options{
-		Client: guard.New(c), Runs: slice(runs), Manages: manages, Config: config.NewStore(values), Recorder: b.recorder, Clock: b.clock,
+		Client: checked.New(c), Runs: slice(runs), Manages: manages, Config: config.NewStore(values), Recorder: b.recorder, Clock: b.clock,
 		Settings: client.ObjectKeyFromObject(cm), Meter: b.tally, Ledger: NewLedger(),
 	})
 	return b

@@ -1,5 +1,5 @@
-// Package guard is a client that does not write what a cache has shortened.
-package guard
+// Package checked is a client that does not write what a cache has shortened.
+package checked
 
 import (
 	"context"
@@ -24,49 +24,49 @@ func NewClient(config *rest.Config, options client.Options) (client.Client, erro
 // New returns a client that refuses to send an object with a mark of package partial, and a patch that replaces what the cache does
 // not keep. Such a write fails with a *partial.Error and sends nothing. Reads and deletions are those of the given client. It copies
 // no object, and computes each patch once.
-func New(under client.Client) client.Client { return guarded{under} }
+func New(under client.Client) client.Client { return writer{under} }
 
-type guarded struct{ client.Client }
+type writer struct{ client.Client }
 
 // Create refuses an object that is not whole.
-func (g guarded) Create(ctx context.Context, o client.Object, options ...client.CreateOption) error {
+func (w writer) Create(ctx context.Context, o client.Object, options ...client.CreateOption) error {
 	if err := partial.Check("create", o); err != nil {
 		return err
 	}
-	return g.Client.Create(ctx, o, options...)
+	return w.Client.Create(ctx, o, options...)
 }
 
 // Update refuses an object that is not whole.
-func (g guarded) Update(ctx context.Context, o client.Object, options ...client.UpdateOption) error {
+func (w writer) Update(ctx context.Context, o client.Object, options ...client.UpdateOption) error {
 	if err := partial.Check("update", o); err != nil {
 		return err
 	}
-	return g.Client.Update(ctx, o, options...)
+	return w.Client.Update(ctx, o, options...)
 }
 
 // Apply refuses an object that is not whole.
-func (g guarded) Apply(ctx context.Context, o runtime.ApplyConfiguration, options ...client.ApplyOption) error {
+func (w writer) Apply(ctx context.Context, o runtime.ApplyConfiguration, options ...client.ApplyOption) error {
 	if err := checkApplied(o); err != nil {
 		return err
 	}
-	return g.Client.Apply(ctx, o, options...)
+	return w.Client.Apply(ctx, o, options...)
 }
 
 // Patch refuses a patch of what the object lacks.
-func (g guarded) Patch(ctx context.Context, o client.Object, patch client.Patch, options ...client.PatchOption) error {
-	checked, err := check(o, patch)
+func (w writer) Patch(ctx context.Context, o client.Object, patch client.Patch, options ...client.PatchOption) error {
+	patch, err := check(o, patch)
 	if err != nil {
 		return err
 	}
-	return g.Client.Patch(ctx, o, checked, options...)
+	return w.Client.Patch(ctx, o, patch, options...)
 }
 
 // Status returns the client of the status, with the same checks.
-func (g guarded) Status() client.SubResourceWriter { return g.SubResource("status") }
+func (w writer) Status() client.SubResourceWriter { return w.SubResource("status") }
 
 // SubResource returns the client of a subresource, with the same checks.
-func (g guarded) SubResource(name string) client.SubResourceClient {
-	return subresource{g.Client.SubResource(name)}
+func (w writer) SubResource(name string) client.SubResourceClient {
+	return subresource{w.Client.SubResource(name)}
 }
 
 type subresource struct{ client.SubResourceClient }
@@ -97,11 +97,11 @@ func (s subresource) Patch(ctx context.Context, o client.Object, patch client.Pa
 	if body := new(client.SubResourcePatchOptions).ApplyOptions(options).SubResourceBody; body != nil {
 		sent = body
 	}
-	checked, err := check(sent, patch)
+	patch, err := check(sent, patch)
 	if err != nil {
 		return err
 	}
-	return s.SubResourceClient.Patch(ctx, o, checked, options...)
+	return s.SubResourceClient.Patch(ctx, o, patch, options...)
 }
 
 // Apply refuses an object that is not whole.

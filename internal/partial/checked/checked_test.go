@@ -1,4 +1,4 @@
-package guard_test
+package checked_test
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/partial/guard"
+	"github.com/sluice-ci/sluice/internal/partial/checked"
 )
 
 // costly is a patch that counts how often it is computed.
@@ -34,7 +34,7 @@ func TestPatchIsComputedOnce(t *testing.T) {
 		}
 		return err
 	}
-	c := guard.New(interceptor.NewClient(fake.NewClientBuilder().Build(), interceptor.Funcs{
+	c := checked.New(interceptor.NewClient(fake.NewClientBuilder().Build(), interceptor.Funcs{
 		Patch: func(_ context.Context, _ client.WithWatch, o client.Object, p client.Patch, _ ...client.PatchOption) error {
 			return sent(o, p)
 		},
