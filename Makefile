@@ -7,7 +7,7 @@ export GOFLAGS := $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo down test test-unit test-integration test-e2e test-beside test-fault test-nodes test-resolvers test-tutorials soak fuzz lint lint-prose verify vuln sbom reproducible generate images site standins cli deploy undeploy conformance bench bench-scale retention localkube deps
+.PHONY: help demo down test test-unit test-integration test-e2e test-beside test-fault test-kubernetes test-nodes test-resolvers test-tutorials soak fuzz lint lint-prose verify vuln sbom reproducible generate images site standins cli deploy undeploy conformance bench bench-scale retention localkube deps
 
 ## Use it
 
@@ -64,7 +64,6 @@ test-nodes: ## Start a cluster of three nodes and run the tests of coscheduling,
 test-resolvers: ## Start a cluster with git, TLS and SSH servers in a pod, and run the tests of all resolvers
 	@hack/with-localkube.sh hack/test-cluster.sh resolvers
 
-.PHONY: test-kubernetes
 test-kubernetes: ## Run the integration and e2e tests on another version of Kubernetes: VERSION=1.34 (compiles it the first time)
 	@hack/test-kubernetes.sh $(VERSION)
 

@@ -10,11 +10,12 @@ set -euo pipefail
 cd "$root/localkube"
 
 version=${1:-}
-[[ $version =~ ^1\.[0-9]+\.[0-9]+$ ]] || die "cannot use version \"$version\": it must be MAJOR.MINOR.PATCH" "hack/kubernetes-version.sh 1.34.4"
+[[ $version =~ ^1\.[0-9]+\.[0-9]+$ ]] ||
+	die "cannot use version \"$version\": it must be MAJOR.MINOR.PATCH" "hack/kubernetes-version.sh 1.34.4"
 mod=versions/${version%.*}.mod
 staging=v0.${version#1.}
 
-# gomod prints a field of Kubernetes' own module file, which `go mod download` stores.
+# The module file of that Kubernetes, which `go mod download` stores.
 released=$(go mod download -json "k8s.io/kubernetes@v$version" | awk -F'"' '$2 == "GoMod" { print $4 }')
 
 mkdir -p versions
@@ -23,7 +24,7 @@ mkdir -p versions
 	grep '^go ' go.mod
 	printf '\nrequire (\n\tk8s.io/kubernetes v%s\n' "$version"
 	grep -E '^\sgithub.com/google/go-containerregistry ' go.mod
-	printf ')\n\n// k8s.io/kubernetes has these in folders of its own tree. Other modules must name them, at the same version.\nreplace (\n'
+	printf ')\n\n// k8s.io/kubernetes has these in folders of its tree. Other modules must name them, at the same version.\nreplace (\n'
 	sed -n "s|^\t\(k8s.io/[a-z-]*\) => ./staging/.*|\t\1 => \1 $staging|p" "$released"
 	printf ')\n'
 } >"$mod"
