@@ -203,7 +203,7 @@ require (
 	sigs.k8s.io/structured-merge-diff/v6 v6.3.0 // indirect
 )
 
-// k8s.io/kubernetes has these in folders of its own tree. Other modules must name them, at the same version.
+// k8s.io/kubernetes has these in folders of its tree. Other modules must name them, at the same version.
 replace (
 	k8s.io/api => k8s.io/api v0.34.4
 	k8s.io/apiextensions-apiserver => k8s.io/apiextensions-apiserver v0.34.4
