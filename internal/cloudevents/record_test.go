@@ -1,12 +1,17 @@
 package cloudevents
 
 import (
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
+	"github.com/sluice-ci/sluice/internal/retention"
 )
 
 func TestParseRecord(t *testing.T) {
@@ -112,5 +117,31 @@ func TestTrim(t *testing.T) {
 				t.Errorf("%s: got %v", tc.reason, annotations)
 			}
 		})
+	}
+}
+
+// TestRetentionKnowsWhatIsDue: package retention reads the same record, so that a run stays for its events. It cannot import this package.
+func TestRetentionKnowsWhatIsDue(t *testing.T) {
+	all := []record{{}, {last: 4}}
+	for _, p := range []Phase{Queued, Started, Running, Unknown, Successful, Failed} {
+		next, _ := record{last: 2}.with([]Phase{p})
+		all = append(all, next, next.without([]int{3}))
+	}
+	for _, r := range all {
+		tr, pr := &v1.TaskRun{}, &v1.PipelineRun{}
+		tr.Status.Annotations = map[string]string{v1.AnnotationEvents: r.String()}
+		pr.Status.Annotations = tr.Status.Annotations
+		want := len(parse(r.String()).due) > 0
+		if retention.OfTaskRun(tr).Unsent != want || retention.OfPipelineRun(pr).Unsent != want {
+			t.Errorf("%q: want %v", r, want)
+		}
+	}
+	cr := &v1beta1.CustomRun{}
+	cr.Status.Conditions = []v1beta1.Condition{{Type: v1.ConditionSucceeded, Status: metav1.ConditionTrue}}
+	for sent := range 4 {
+		cr.Annotations = map[string]string{v1.AnnotationEvents: strconv.Itoa(sent)}
+		if _, due := customRunEvent(cr, time.Now()); retention.OfCustomRun(cr).Unsent != due {
+			t.Errorf("event %d of a CustomRun was sent: want %v", sent, due)
+		}
 	}
 }

@@ -6,11 +6,18 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/sluice-ci/sluice/api/v1beta1"
 )
 
 // Settle is how long every run stays after its end, whatever the rules say. Clients that wait for it, the PipelineRun that
 // reads its results, and programs that sign or archive it need time.
 const Settle = 30 * time.Second
+
+// SendWithin is how long a run stays after its end for its CloudEvents, if a time to live or a number of runs says that it goes. A
+// controller that restarts finds in the run what it has to send. The limit for bytes does not wait for events: a sink that is down must not
+// fill etcd.
+const SendWithin = 10 * time.Minute
 
 // Reason is why a run goes.
 type Reason string
@@ -38,6 +45,8 @@ const (
 	Unsigned Obstacle = "not signed yet"
 	// Busy: a run that it owns has not ended.
 	Busy Obstacle = "a run that it owns is under way"
+	// Sending: CloudEvents about it, or about a run that it owns, are due. It stays for at most SendWithin after its end.
+	Sending Obstacle = "its CloudEvents are not sent yet"
 	// Refused: an admission policy or a webhook of the cluster has refused its deletion, which is tried again later.
 	Refused Obstacle = "the API server has refused its deletion"
 )
@@ -48,6 +57,8 @@ type Deletion struct {
 	Reason Reason
 	// Bytes are those of the run and of the finished runs that it owns.
 	Bytes int64
+	// Unsent: CloudEvents about one of these runs are due. They are lost if the controller ends before it has sent them.
+	Unsent bool
 }
 
 // Stay is a run that stays although a rule says that it goes.
@@ -90,8 +101,10 @@ func decide(runs []Run, rules Rules, now time.Time, compare func(a, b *tree) int
 		case t.obstacle(rules) != "":
 			d.Stay = append(d.Stay, Stay{Run: *t.root, Reason: reason, Obstacle: t.obstacle(rules)})
 		case p.settled(t):
-			d.Delete = append(d.Delete, Deletion{Run: *t.root, Reason: reason, Bytes: t.bytes})
+			d.Delete = append(d.Delete, Deletion{Run: *t.root, Reason: reason, Bytes: t.bytes, Unsent: p.unsent(t)})
 			d.Left -= t.bytes
+		case p.unsent(t):
+			d.Stay = append(d.Stay, Stay{Run: *t.root, Reason: reason, Obstacle: Sending})
 		}
 	}
 	return d
@@ -102,8 +115,8 @@ type tree struct {
 	root *Run
 	// bytes are those of all finished runs of the tree.
 	bytes int64
-	// busy, keep, invalid, awaited and unsigned are true if they are for a run of the tree.
-	busy, keep, invalid, awaited, unsigned bool
+	// busy, keep, invalid, awaited, unsigned and unsent are true if they are for a run of the tree.
+	busy, keep, invalid, awaited, unsigned, unsent bool
 }
 
 // older compares by the time of the end, and then by what makes the order the same in each pass.
@@ -113,7 +126,8 @@ func older(a, b *tree) int {
 }
 
 // trees returns the finished runs that no other run owns and that are not being deleted. A run whose owner is absent is not
-// part of any tree: Kubernetes deletes it, too, or the cache does not show its owner yet.
+// part of any tree: Kubernetes deletes it, too, or the cache does not show its owner yet. Nor is a CustomRun that no run owns: that is
+// its creator's.
 func trees(runs []Run) []*tree {
 	places := make(map[types.UID]int, len(runs))
 	for i := range runs {
@@ -148,7 +162,7 @@ func trees(runs []Run) []*tree {
 	found := make(map[int]*tree)
 	for i := range runs {
 		at := rootOf(i)
-		if at == none || runs[at].Leaving || runs[at].Outcome == UnderWay {
+		if at == none || runs[at].Leaving || runs[at].Outcome == UnderWay || runs[at].Kind == v1beta1.KindCustomRun {
 			continue
 		}
 		if found[at] == nil {
@@ -169,7 +183,8 @@ func (t *tree) add(r *Run) {
 	t.keep = t.keep || r.Keep
 	t.invalid = t.invalid || r.Invalid != ""
 	t.awaited = t.awaited || r.Awaited && !r.Signed
-	t.unsigned = t.unsigned || !r.Signed
+	t.unsigned = t.unsigned || !r.Signed && r.Kind != v1beta1.KindCustomRun // Chains signs no CustomRuns
+	t.unsent = t.unsent || r.Unsent
 }
 
 // obstacle returns what keeps the tree; empty: nothing.
@@ -201,8 +216,21 @@ type pass struct {
 	held    int64
 }
 
-// settled reports whether enough time has passed since the end of a run.
-func (p *pass) settled(t *tree) bool { return !t.root.Ended.Add(Settle).After(p.now) }
+// unsent reports whether events about a tree are due.
+func (p *pass) unsent(t *tree) bool { return p.rules.Events && t.unsent }
+
+// sending reports whether a tree can stay for its events, as far as no limit for bytes says that it goes.
+func (p *pass) sending(t *tree) bool { return p.unsent(t) && t.root.Ended.Add(SendWithin).After(p.now) }
+
+// settles returns when enough time has passed since the end of a run.
+func (p *pass) settles(t *tree) time.Time {
+	if p.unsent(t) && p.reasons[t] != Bytes {
+		return t.root.Ended.Add(SendWithin)
+	}
+	return t.root.Ended.Add(Settle)
+}
+
+func (p *pass) settled(t *tree) bool { return !p.settles(t).After(p.now) }
 
 // next returns when time alone makes the next tree go; zero: never.
 func (p *pass) next() time.Time {
@@ -215,7 +243,7 @@ func (p *pass) next() time.Time {
 		if !limited || t.obstacle(p.rules) != "" {
 			continue
 		}
-		if settles := t.root.Ended.Add(Settle); settles.After(ends) {
+		if settles := p.settles(t); settles.After(ends) {
 			ends = settles
 		}
 		if next.IsZero() || ends.Before(next) {
@@ -265,14 +293,14 @@ func (p *pass) limitHistory() {
 }
 
 // limitBytes finds the oldest runs that must go so that the others have room. What goes for another reason, or will when it has
-// settled, takes no room.
+// settled, takes no room. What stays for its events does: a sink that is down for long must not fill etcd.
 func (p *pass) limitBytes() {
 	if p.rules.Bytes <= 0 {
 		return
 	}
 	left := p.held
 	for t := range p.reasons {
-		if t.obstacle(p.rules) == "" {
+		if t.obstacle(p.rules) == "" && !p.sending(t) {
 			left -= t.bytes
 		}
 	}
@@ -280,7 +308,8 @@ func (p *pass) limitBytes() {
 		if left <= p.rules.Bytes {
 			return
 		}
-		if _, known := p.reasons[t]; known || t.bytes == 0 {
+		_, known := p.reasons[t]
+		if known && (!p.sending(t) || t.obstacle(p.rules) != "") || t.bytes == 0 {
 			continue
 		}
 		p.reasons[t] = Bytes

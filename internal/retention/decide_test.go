@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
 )
 
 // noon is the time of all decisions.
@@ -35,6 +36,8 @@ func kept(r *Run)    { r.Keep = true }
 func awaited(r *Run) { r.Awaited = true }
 func signed(r *Run)  { r.Signed = true }
 func refused(r *Run) { r.Refused = true }
+func unsent(r *Run)  { r.Unsent = true }
+func custom(r *Run)  { r.Kind = v1beta1.KindCustomRun }
 func running(r *Run) { r.Outcome, r.Ended, r.Bytes = UnderWay, time.Time{}, 0 }
 
 func childOf(owner string) func(*Run) {
@@ -47,7 +50,11 @@ func source(name string) func(*Run) { return func(r *Run) { r.Source = name } }
 func shown(d Decision) []string {
 	var lines []string
 	for _, one := range d.Delete {
-		lines = append(lines, fmt.Sprintf("delete %s: %s, %d bytes", one.Run.Name, one.Reason, one.Bytes))
+		lost := ""
+		if one.Unsent {
+			lost = ", events are lost"
+		}
+		lines = append(lines, fmt.Sprintf("delete %s: %s, %d bytes%s", one.Run.Name, one.Reason, one.Bytes, lost))
 	}
 	for _, one := range d.Stay {
 		lines = append(lines, fmt.Sprintf("keep %s: %s, but %s", one.Run.Name, one.Reason, one.Obstacle))
@@ -160,6 +167,83 @@ func TestDecide(t *testing.T) {
 			rules:  Rules{Bytes: 100},
 			want:   []string{"delete b: bytes, 50 bytes", "keep a: bytes, but the API server has refused its deletion", "100 bytes of 150 are left"},
 		},
+		"CustomRunUnderWay": {
+			reason: "A PipelineRun that gave up on a custom task has ended, and its CustomRun still runs: it would be deleted with it.",
+			runs:   []Run{ended("a", 300, 1), ended("a-approve", 0, 0, childOf("a"), running, custom)},
+			rules:  Rules{TTL: hour},
+			want:   []string{"keep a: ttl, but a run that it owns is under way", "1 bytes of 1 are left"},
+		},
+		"CustomRunOfNested": {
+			reason: "So does one two levels down.",
+			runs: []Run{
+				ended("a", 300, 1), ended("a-inner", 290, 1, childOf("a"), func(r *Run) { r.Kind = v1.KindPipelineRun }),
+				ended("a-approve", 0, 0, childOf("a-inner"), running, custom),
+			},
+			rules: Rules{History: map[Outcome]int{Successful: 0}},
+			want:  []string{"keep a: history, but a run that it owns is under way", "2 bytes of 2 are left"},
+		},
+		"CustomRunThatEnded": {
+			reason: "It goes with its PipelineRun, also if Chains must have signed that.",
+			runs:   []Run{ended("a", 300, 1, signed), ended("a-approve", 200, 0, childOf("a"), custom)},
+			rules:  Rules{TTL: hour, AwaitSignature: true},
+			want:   []string{"delete a: ttl, 1 bytes", "0 bytes of 1 are left"},
+		},
+		"CustomRunAlone": {
+			reason: "One that no run owns is not the controller's to delete.",
+			runs:   []Run{ended("a", 300, 0, custom)},
+			rules:  Rules{TTL: hour, History: map[Outcome]int{Successful: 0}, Bytes: 1},
+			want:   []string{"0 bytes of 0 are left"},
+		},
+		"EventsAreDue": {
+			reason: "A controller that restarts needs the run to send its events, and those of the runs that it owns.",
+			runs: []Run{
+				ended("a", 4, 1, unsent), ended("b", 3, 1), ended("b-task", 3, 1, childOf("b"), unsent), ended("c", 2, 1),
+			},
+			rules: Rules{History: map[Outcome]int{Successful: 0}, Events: true},
+			want: []string{
+				"delete c: history, 1 bytes", "keep a: history, but its CloudEvents are not sent yet",
+				"keep b: history, but its CloudEvents are not sent yet", "next in 6m0s", "3 bytes of 4 are left",
+			},
+		},
+		"EventsAreDueForLong": {
+			reason: "A sink that is down for ten minutes does not keep runs any longer.",
+			runs:   []Run{ended("a", 10, 1, unsent)},
+			rules:  Rules{History: map[Outcome]int{Successful: 0}, Events: true},
+			want:   []string{"delete a: history, 1 bytes, events are lost", "0 bytes of 1 are left"},
+		},
+		"EventsAreDueBeforeTheTimeToLiveEnds": {
+			reason: "The run goes when both times are over.",
+			runs:   []Run{ended("a", 1, 1, unsent), ended("b", 1, 1)},
+			rules:  Rules{TTL: map[Outcome]time.Duration{Successful: 20 * time.Minute}, Events: true},
+			want:   []string{"next in 19m0s", "2 bytes of 2 are left"},
+		},
+		"EventsAreDueAndBytes": {
+			reason: "The limit for bytes does not wait for a sink, or a sink that is down would fill etcd. The oldest run goes first, as always.",
+			runs:   []Run{ended("a", 3, 50, unsent), ended("b", 2, 50), ended("c", 1, 50, unsent)},
+			rules:  Rules{Bytes: 100, Events: true},
+			want:   []string{"delete a: bytes, 50 bytes, events are lost", "100 bytes of 150 are left"},
+		},
+		"EventsAreDueTakeRoom": {
+			reason: "A run that stays for its events still has its bytes, so that it is deleted when these are too many.",
+			runs:   []Run{ended("a", 3, 80, unsent), ended("b", 2, 40, unsent), ended("c", 1, 20)},
+			rules:  Rules{Bytes: 70, History: map[Outcome]int{Successful: 1}, Events: true},
+			want: []string{
+				"delete a: bytes, 80 bytes, events are lost", "keep b: history, but its CloudEvents are not sent yet", "next in 8m0s",
+				"60 bytes of 140 are left",
+			},
+		},
+		"EventsWithoutASink": {
+			reason: "Without a sink no event will be sent.",
+			runs:   []Run{ended("a", 4, 1, unsent)},
+			rules:  Rules{History: map[Outcome]int{Successful: 0}},
+			want:   []string{"delete a: history, 1 bytes", "0 bytes of 1 are left"},
+		},
+		"EventsAreDueAndKept": {
+			reason: "What else keeps a run is named first.",
+			runs:   []Run{ended("a", 4, 1, unsent, kept)},
+			rules:  Rules{History: map[Outcome]int{Successful: 0}, Events: true},
+			want:   []string{"keep a: history, but keep annotation", "1 bytes of 1 are left"},
+		},
 		"Settling": {
 			reason: "A run that ended a moment ago stays for its clients.",
 			runs:   []Run{ended("a", 0, 50), ended("b", 1, 50)},
@@ -213,7 +297,10 @@ func drawn(t *rapid.T) []Run {
 		}
 		few := func(name string) bool { return rapid.IntRange(0, 7).Draw(t, name) == 0 }
 		r.Keep, r.Awaited, r.Leaving = few("keep"), few("awaited"), few("leaving")
-		r.Signed, r.Refused = !few("unsigned"), few("refused")
+		r.Signed, r.Refused, r.Unsent = !few("unsigned"), few("refused"), few("unsent")
+		if few("custom") {
+			custom(&r)
+		}
 		if few("own") {
 			r.TTL = new(time.Duration(rapid.IntRange(-1, 900).Draw(t, "ttl")) * time.Second)
 		}
@@ -236,6 +323,7 @@ func drawnRules(t *rapid.T) Rules {
 		}
 	}
 	r.AwaitSignature = rapid.IntRange(0, 9).Draw(t, "await") == 0
+	r.Events = rapid.Bool().Draw(t, "events")
 	return r
 }
 
@@ -253,8 +341,8 @@ func without(runs []Run, d Decision) []Run {
 	return slices.DeleteFunc(slices.Clone(runs), func(r Run) bool { return gone[r.UID] })
 }
 
-// TestDecideNever: whatever the runs and rules are, no run goes that is under way, kept, a child, or the owner of such a run; the
-// next decision has nothing to do; and the order of the runs does not matter.
+// TestDecideNever: whatever the runs and rules are, no run goes that is under way, kept, a child, or the owner of such a run, and none for
+// its age or number while its events are due; the next decision has nothing to do; and the order of the runs does not matter.
 func TestDecideNever(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		runs, rules := drawn(t), drawnRules(t)
@@ -266,13 +354,16 @@ func TestDecideNever(t *testing.T) {
 		}
 		for i := range runs {
 			if r := &runs[i]; !left[r.UID] && (r.Outcome == UnderWay || r.Keep || r.Invalid != "" || r.Refused && !r.Child ||
-				(r.Awaited || rules.AwaitSignature) && !r.Signed) {
+				(r.Awaited || rules.AwaitSignature && r.Kind != v1beta1.KindCustomRun) && !r.Signed || r.Kind == v1beta1.KindCustomRun && !r.Child) {
 				t.Fatalf("%+v goes", *r)
 			}
 		}
 		for _, one := range d.Delete {
 			if one.Run.Child || one.Run.Leaving || one.Run.Ended.Add(Settle).After(noon) {
 				t.Fatalf("%+v goes", one.Run)
+			}
+			if one.Unsent && one.Reason != Bytes && one.Run.Ended.Add(SendWithin).After(noon) {
+				t.Fatalf("%+v goes before its events", one.Run)
 			}
 		}
 		if again := Decide(after, rules, noon); len(again.Delete) > 0 || again.Held != d.Left {
@@ -296,6 +387,9 @@ func TestDecideHolds(t *testing.T) {
 				continue
 			}
 			movable += one.bytes
+			if rules.Events && one.unsent && one.root.Ended.Add(SendWithin).After(noon) {
+				continue // only the limit for bytes holds for it now
+			}
 			ttl, limited := rules.TTL[one.root.Outcome]
 			if own := one.root.TTL; own != nil {
 				ttl, limited = *own, *own >= 0

@@ -51,6 +51,8 @@ type Rules struct {
 	Bytes int64
 	// AwaitSignature: only a run that Chains has signed goes.
 	AwaitSignature bool
+	// Events: CloudEvents are sent, so that a run stays for those that are due. For does not set it.
+	Events bool
 }
 
 // Validate returns an error that names the first invalid field. The order of namespaces is that of their names.

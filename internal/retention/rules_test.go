@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
 )
 
 // TestFor: what is set for a namespace overrides what is set for the cluster, and one outcome overrides both outcomes only at the
@@ -165,6 +166,20 @@ func TestFacts(t *testing.T) {
 			})},
 			want: with(func(r *Run) { r.Keep, r.TTL, r.Signed, r.Awaited, r.Leaving = true, new(time.Minute), true, true, true }),
 		},
+		"EventsDue": {
+			reason: "Its record names the events that are not sent yet.",
+			run: v1.PipelineRun{ObjectMeta: meta(), Status: v1.PipelineRunStatus{
+				Annotations: map[string]string{v1.AnnotationEvents: "4 3:running 4:successful"},
+			}},
+			want: with(func(r *Run) { r.Unsent = true }),
+		},
+		"EventsSent": {
+			reason: "Its record has only the number of the last event.",
+			run: v1.PipelineRun{ObjectMeta: meta(), Status: v1.PipelineRunStatus{
+				Annotations: map[string]string{v1.AnnotationEvents: "4"},
+			}},
+			want: base,
+		},
 		"Misspelled": {
 			reason: "An invalid annotation is named.",
 			run: v1.PipelineRun{ObjectMeta: meta(func(m *metav1.ObjectMeta) {
@@ -194,6 +209,64 @@ func TestFacts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := gocmp.Diff(tc.want, OfPipelineRun(&tc.run)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+// TestFactsOfCustomRun: a CustomRun has an owner and an outcome, and no bytes or rules.
+func TestFactsOfCustomRun(t *testing.T) {
+	base := Run{Kind: v1beta1.KindCustomRun, Namespace: "ci", Name: "approve", UID: "u", Child: true, Owner: "p"}
+	for name, tc := range map[string]struct {
+		reason    string
+		condition metav1.ConditionStatus
+		recorded  string
+		want      func(*Run)
+	}{
+		"New": {
+			reason: "its controller has not written a status",
+			want:   func(*Run) {},
+		},
+		"UnderWay": {
+			reason:    "it has not ended",
+			condition: metav1.ConditionUnknown,
+			recorded:  "2",
+			want:      func(r *Run) { r.Unsent = true },
+		},
+		"Ended": {
+			reason:    "it has ended, and all events are sent",
+			condition: metav1.ConditionFalse,
+			recorded:  "3",
+			want:      func(r *Run) { r.Outcome, r.Ended = Failed, noon },
+		},
+		"EventDue": {
+			reason:    "the event about its end is due",
+			condition: metav1.ConditionTrue,
+			recorded:  "2",
+			want:      func(r *Run) { r.Outcome, r.Ended, r.Unsent = Successful, noon, true },
+		},
+		"WithoutEvents": {
+			reason:    "no events about CustomRuns are sent",
+			condition: metav1.ConditionTrue,
+			want:      func(r *Run) { r.Outcome, r.Ended = Successful, noon },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cr := &v1beta1.CustomRun{ObjectMeta: metav1.ObjectMeta{
+				Namespace: "ci", Name: "approve", UID: "u",
+				OwnerReferences: []metav1.OwnerReference{{APIVersion: "tekton.dev/v1", Kind: v1.KindPipelineRun, UID: "p"}},
+			}}
+			cr.SetSelfLink("500")
+			if tc.condition != "" {
+				cr.Status.Conditions = []v1beta1.Condition{{Type: v1.ConditionSucceeded, Status: tc.condition, LastTransitionTime: noon.Format(time.RFC3339)}}
+			}
+			if tc.recorded != "" {
+				cr.Annotations = map[string]string{v1.AnnotationEvents: tc.recorded}
+			}
+			want := base
+			tc.want(&want)
+			if diff := gocmp.Diff(want, OfCustomRun(cr)); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", tc.reason, diff)
 			}
 		})

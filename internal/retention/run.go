@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/objectsize"
 	"github.com/sluice-ci/sluice/internal/ownership"
 	"github.com/sluice-ci/sluice/internal/truncate"
@@ -35,7 +36,7 @@ const (
 // Run has what a decision needs to know about one run. A cache of finished runs must keep the fields that OfTaskRun and
 // OfPipelineRun read.
 type Run struct {
-	// Kind is v1.KindTaskRun or v1.KindPipelineRun.
+	// Kind is v1.KindTaskRun, v1.KindPipelineRun or v1beta1.KindCustomRun. A CustomRun only has to do with the run that owns it.
 	Kind string
 	// Namespace, Name, UID and Version identify the run and its version.
 	Namespace, Name string
@@ -61,6 +62,8 @@ type Run struct {
 	Invalid string
 	// Signed: Chains has signed the run, or has given up. Awaited: a finalizer of Chains says that it will.
 	Signed, Awaited bool
+	// Unsent: CloudEvents about the run are due, by its own record.
+	Unsent bool
 	// Refused: the API server has refused the deletion of the run a short time ago.
 	Refused bool
 }
@@ -72,6 +75,8 @@ const (
 	finalizerChains = "chains.tekton.dev"
 	// maxShown is how many bytes of an invalid value are shown.
 	maxShown = 100
+	// lastOfCustomRun is the number of the event about the end of a CustomRun.
+	lastOfCustomRun = 3
 	// maxSeconds is a hundred years.
 	maxSeconds = 100 * 365 * 24 * 60 * 60
 )
@@ -82,7 +87,9 @@ func OfTaskRun(tr *v1.TaskRun) Run {
 	if source == "" && tr.Spec.TaskRef != nil {
 		source = tr.Spec.TaskRef.Name
 	}
-	return of(v1.KindTaskRun, &tr.ObjectMeta, source, tr.Status.Condition(), tr.Status.CompletionTime)
+	r := of(v1.KindTaskRun, &tr.ObjectMeta, source, tr.Status.Condition(), tr.Status.CompletionTime)
+	r.Unsent = due(tr.Status.Annotations)
+	return r
 }
 
 // OfPipelineRun returns what a decision needs to know about a PipelineRun, which may be from a cache that drops the rest.
@@ -91,7 +98,28 @@ func OfPipelineRun(pr *v1.PipelineRun) Run {
 	if source == "" && pr.Spec.PipelineRef != nil {
 		source = pr.Spec.PipelineRef.Name
 	}
-	return of(v1.KindPipelineRun, &pr.ObjectMeta, source, pr.Status.Condition(), pr.Status.CompletionTime)
+	r := of(v1.KindPipelineRun, &pr.ObjectMeta, source, pr.Status.Condition(), pr.Status.CompletionTime)
+	r.Unsent = due(pr.Status.Annotations)
+	return r
+}
+
+// OfCustomRun returns what a decision needs to know about a CustomRun: whether it keeps the run that owns it. Its bytes do not count.
+func OfCustomRun(cr *v1beta1.CustomRun) Run {
+	r := of(v1beta1.KindCustomRun, &cr.ObjectMeta, "", cr.Status.Condition(), cr.Status.CompletionTime)
+	sent, err := strconv.Atoi(cr.Annotations[v1.AnnotationEvents]) // no event about it is sent, or none yet
+	r.Unsent = err == nil && sent < lastOfCustomRun
+	r.Bytes = 0
+	return r
+}
+
+// HasCustomRuns reports whether a PipelineRun has started custom tasks, so that a decision about it needs its CustomRuns.
+func HasCustomRuns(pr *v1.PipelineRun) bool {
+	return slices.ContainsFunc(pr.Status.ChildReferences, func(c v1.ChildReference) bool { return c.Kind == v1beta1.KindCustomRun })
+}
+
+// due reports whether the record of events in the annotations of a status has more than the number of the last one: those that are due.
+func due(annotations map[string]string) bool {
+	return len(strings.Fields(annotations[v1.AnnotationEvents])) > 1
 }
 
 func of(kind string, o *metav1.ObjectMeta, source string, condition *metav1.Condition, completed *metav1.Time) Run {

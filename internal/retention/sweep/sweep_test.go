@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/objectsize"
 	"github.com/sluice-ci/sluice/internal/ownership"
@@ -157,6 +158,59 @@ func TestPassLeavesOthers(t *testing.T) {
 	off := newBench(t, nil, ownership.Rule{}, finished("a", 9, "10"))
 	if result, err := off.pass(t); err != nil || len(off.deletes) != 0 || result.RequeueAfter != 0 {
 		t.Errorf("want nothing done without retention, got %q, %+v, %v", off.deletes, result, err)
+	}
+}
+
+// TestPassWaitsForEvents: a run whose events are due stays, as long as there is a sink, for ten minutes. Then an event and the log say that
+// events may be lost.
+func TestPassWaitsForEvents(t *testing.T) {
+	unsent := finished("unsent", 4, "10", func(tr *v1.TaskRun) {
+		tr.Status.Annotations = map[string]string{v1.AnnotationEvents: "3 3:successful"}
+	})
+	b := newBench(t, keepNone(), ownership.Rule{}, unsent, finished("sent", 5, "10"))
+	values := b.Config.Load()
+	values.Events.Sink = "http://sink.example"
+	b.Config = config.NewStore(values)
+	if result, err := b.pass(t); err != nil || result.RequeueAfter != 6*time.Minute {
+		t.Errorf("want the next pass when the time for events is over, got %+v, %v", result, err)
+	}
+	if len(b.deletes) != 1 || !strings.HasPrefix(b.deletes[0], "sent ") {
+		t.Errorf("want only the run deleted whose events are sent, got %q", b.deletes)
+	}
+	b.clock.Step(6 * time.Minute)
+	b.Runs = slice{unsent}
+	if _, err := b.pass(t); err != nil || len(b.deletes) != 2 {
+		t.Errorf("want the other run deleted, too, got %q, %v", b.deletes, err)
+	}
+	if diff := cmp.Diff([]string{"Warning " + ReasonUnsent}, b.events()); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	off := newBench(t, keepNone(), ownership.Rule{}, unsent)
+	if _, err := off.pass(t); err != nil || len(off.deletes) != 1 || len(off.events()) != 0 {
+		t.Errorf("want the run deleted without a sink, got %q, %v", off.deletes, err)
+	}
+}
+
+// TestPassSparesCustomRuns: a PipelineRun that gave up on a custom task was deleted, and with it the CustomRun that still ran. One that no
+// run owns stays as well.
+func TestPassSparesCustomRuns(t *testing.T) {
+	pr := &v1.PipelineRun{ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "release", UID: "release", ResourceVersion: "7"}}
+	pr.Status.Conditions = []metav1.Condition{v1.Succeeded("done")}
+	pr.Status.CompletionTime = new(metav1.NewTime(noon.Add(-time.Hour)))
+	approve := &v1beta1.CustomRun{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "ci", Name: "approve", UID: "approve",
+		OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(pr, v1.GroupVersion.WithKind(v1.KindPipelineRun))},
+	}}
+	alone := approve.DeepCopy()
+	alone.Name, alone.UID, alone.OwnerReferences = "alone", "alone", nil
+	b := newBench(t, keepNone(), ownership.Rule{}, pr, approve, alone)
+	if _, err := b.pass(t); err != nil || len(b.deletes) != 0 {
+		t.Errorf("want no run deleted, got %q, %v", b.deletes, err)
+	}
+	ended := v1beta1.Condition{Type: v1.ConditionSucceeded, Status: metav1.ConditionFalse, LastTransitionTime: noon.Format(time.RFC3339)}
+	approve.Status.Conditions, alone.Status.Conditions = []v1beta1.Condition{ended}, []v1beta1.Condition{ended}
+	if _, err := b.pass(t); err != nil || len(b.deletes) != 1 || !strings.HasPrefix(b.deletes[0], "release ") {
+		t.Errorf("want only the PipelineRun deleted, got %q, %v", b.deletes, err)
 	}
 }
 

@@ -123,16 +123,17 @@ func (s *Sweeper) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Res
 	if request.Namespace == "" {
 		return ctrl.Result{}, s.warnCluster(ctx)
 	}
-	defaults := s.Config.Load().Defaults
-	if defaults.Retention == nil {
+	c := s.Config.Load()
+	if c.Defaults.Retention == nil {
 		return ctrl.Result{}, nil
 	}
-	return s.sweep(ctx, request.Namespace, defaults.Retention)
+	rules := c.Defaults.Retention.For(request.Namespace)
+	rules.Events = c.Sink() != ""
+	return s.sweep(ctx, request.Namespace, c.Defaults.Retention, rules)
 }
 
-// sweep deletes what the settings say, and returns when the next pass is due.
-func (s *Sweeper) sweep(ctx context.Context, namespace string, settings *retention.Settings) (ctrl.Result, error) {
-	rules := settings.For(namespace)
+// sweep deletes what the rules of a namespace say, and returns when the next pass is due. The rules follow from the settings.
+func (s *Sweeper) sweep(ctx context.Context, namespace string, settings *retention.Settings, rules retention.Rules) (ctrl.Result, error) {
 	runs, err := factsOf(s.Runs, namespace, s.Manages)
 	if err != nil {
 		return ctrl.Result{}, err
@@ -219,7 +220,10 @@ func (s *Sweeper) deleted(ctx context.Context, one retention.Deletion, err error
 	s.sent[one.Run.UID] = s.Clock.Now()
 	s.Meter.Deleted(one.Run.Kind, string(one.Reason))
 	log.FromContext(ctx).Info("deleted a finished run", "kind", one.Run.Kind, "name", one.Run.Name, "rule", one.Reason,
-		"bytes", one.Bytes, "ended", one.Run.Ended)
+		"bytes", one.Bytes, "ended", one.Run.Ended, "eventsDue", one.Unsent)
+	if one.Unsent {
+		s.warnUnsent(one)
+	}
 }
 
 // refusalOf returns why the API server has not deleted a run; empty if it has, or if the run does not exist any more.

@@ -24,6 +24,8 @@ const (
 	ReasonNearLimit = "StoredRunsNearLimit"
 	// ReasonOverLimit: runs that must stay need more than the limit of their namespace.
 	ReasonOverLimit = "StoredRunsOverLimit"
+	// ReasonUnsent: a run was deleted although CloudEvents about it were due.
+	ReasonUnsent = "RunDeletedBeforeEvents"
 	// ReasonForbidden: the controller may not delete runs.
 	ReasonForbidden = "RetentionForbidden"
 )
@@ -127,6 +129,16 @@ func (s *Sweeper) warnForbidden(r retention.Run, err error) {
 	if s.warnings.due(ReasonForbidden) {
 		s.warn(&r, ReasonForbidden, fmt.Sprintf("%s is set, and the controller may not delete runs; grant it: kubectl apply -f "+
 			"config/enable-retention/ (%v)", config.KeyRetention, err))
+	}
+}
+
+// warnUnsent reports, at most once in an hour for a namespace, that a run was deleted although CloudEvents about it are due. The log has
+// each of these runs.
+func (s *Sweeper) warnUnsent(one retention.Deletion) {
+	if s.warnings.due(ReasonUnsent + one.Run.Namespace) {
+		s.warn(&one.Run, ReasonUnsent, fmt.Sprintf("the run was deleted (rule %s) although CloudEvents about it are due: the sink did not accept "+
+			"them in time; they are lost if the controller ends before it has sent them, and so may be those of other runs of namespace %q",
+			one.Reason, one.Run.Namespace))
 	}
 }
 

@@ -128,5 +128,5 @@ func (p *patient) reportsAboutRuns(ctx context.Context) []Finding {
 
 // reportedReasons are the reasons of events about finished runs (internal/retention/sweep).
 func reportedReasons() []string {
-	return []string{"StoredRunsNearQuota", "StoredRunsNearLimit", "StoredRunsOverLimit", "RetentionForbidden"}
+	return []string{"StoredRunsNearQuota", "StoredRunsNearLimit", "StoredRunsOverLimit", "RetentionForbidden", "RunDeletedBeforeEvents"}
 }

@@ -57,7 +57,9 @@ type stay struct {
 func planOf(found map[string][]retention.Run, settings *retention.Settings, now time.Time) plan {
 	p := plan{Delete: []deletion{}, Stay: []stay{}}
 	for _, namespace := range slices.Sorted(maps.Keys(found)) {
-		d := retention.Decide(found[namespace], settings.For(namespace), now)
+		rules := settings.For(namespace)
+		rules.Events = true // only a controller with a sink has written that events are due
+		d := retention.Decide(found[namespace], rules, now)
 		p.Bytes += d.Held
 		p.Freed += d.Held - d.Left
 		for _, one := range d.Delete {

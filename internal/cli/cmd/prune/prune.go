@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/runs"
@@ -52,7 +53,8 @@ func newCommand(t *terminal.Terminal, source cluster.Source, now func() time.Tim
 default-retention in ConfigMap config-defaults; flags replace them. With --dry-run nothing is deleted.
 
 A run goes with its pods, logs, results, and the runs that it owns. It never deletes a run that is under way, that another run
-owns, that ended less than 30 s ago, that the annotation sluice.dev/keep keeps, or that Tekton Chains has not signed yet.
+owns, that ended less than 30 s ago, that the annotation sluice.dev/keep keeps, or that Tekton Chains has not signed yet. A run
+whose CloudEvents are not sent yet stays for ten minutes, unless its namespace has too many bytes.
 
 Without a terminal, it needs --yes or --dry-run.`,
 		Example: `  sluice prune --dry-run -A
@@ -98,17 +100,22 @@ func (o *Options) Run(ctx context.Context) error {
 	return o.deleteAll(ctx, c, decided)
 }
 
-// read reads what a decision needs to know about the runs in the scope of c, by namespace.
+// read reads what a decision needs to know about the runs in the scope of c, by namespace. It reads CustomRuns only if a PipelineRun has
+// some.
 func read(ctx context.Context, c *cluster.Cluster, manages func(managedBy *string) bool) (map[string][]retention.Run, error) {
-	found := map[string][]retention.Run{}
-	for _, kind := range []string{v1.KindPipelineRun, v1.KindTaskRun} {
+	found, custom := map[string][]retention.Run{}, false
+	for _, kind := range []string{v1.KindPipelineRun, v1.KindTaskRun, v1beta1.KindCustomRun} {
+		if kind == v1beta1.KindCustomRun && !custom {
+			continue
+		}
 		err := runs.Each(ctx, c, kind, nil, func(r runs.Run) error {
+			custom = custom || r.PipelineRun != nil && retention.HasCustomRuns(r.PipelineRun)
 			if facts, ok := factsOf(r, manages); ok {
 				found[r.Namespace()] = append(found[r.Namespace()], facts)
 			}
 			return nil
 		})
-		if err != nil {
+		if err != nil && (kind != v1beta1.KindCustomRun || !runs.Absent(err)) {
 			return nil, err
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
@@ -140,6 +141,35 @@ func TestPrune(t *testing.T) {
 			args:    []string{"--ttl", "6m", "--yes"},
 			out:     []string{"ttl", "1 runs deleted"},
 			left:    []string{"b", "c"},
+		},
+		"CustomRun": {
+			reason: "A PipelineRun that gave up on a custom task stays with the CustomRun that still runs.",
+			objects: slices.Concat(alone, []client.Object{
+				&v1.PipelineRun{
+					ObjectMeta: metav1.ObjectMeta{Namespace: "ci", Name: "release", UID: "release"},
+					Status: v1.PipelineRunStatus{
+						Conditions:      []metav1.Condition{v1.Succeeded("done")},
+						CompletionTime:  new(metav1.NewTime(noon.Add(-time.Hour))),
+						ChildReferences: []v1.ChildReference{{Kind: v1beta1.KindCustomRun, Name: "approve"}},
+					},
+				},
+				&v1beta1.CustomRun{ObjectMeta: metav1.ObjectMeta{
+					Namespace: "ci", Name: "approve", OwnerReferences: []metav1.OwnerReference{
+						{APIVersion: v1.GroupVersion.String(), Kind: v1.KindPipelineRun, Name: "release", UID: "release"},
+					},
+				}},
+			}),
+			args: []string{"--history-limit", "0", "--dry-run"},
+			out:  []string{"pipelinerun/release", "stays: a run that it owns is under way", "0 runs would go"},
+		},
+		"Events": {
+			reason: "A run whose CloudEvents are not sent yet stays for some minutes.",
+			objects: slices.Concat(alone, []client.Object{ended("a", 5, 10, func(tr *v1.TaskRun) {
+				tr.Status.Annotations = map[string]string{v1.AnnotationEvents: "3 3:successful"}
+			})}),
+			args: []string{"--history-limit", "0", "--yes"},
+			out:  []string{"stays: its CloudEvents are not sent yet", "0 runs go"},
+			left: []string{"a"},
 		},
 		"Nothing": {
 			reason:  "Nothing to delete needs no confirmation.",

@@ -157,6 +157,8 @@ func factsOf(r runs.Run, manages func(managedBy *string) bool) (facts retention.
 		return retention.OfPipelineRun(r.PipelineRun), true
 	case r.TaskRun != nil && manages(r.TaskRun.Spec.ManagedBy):
 		return retention.OfTaskRun(r.TaskRun), true
+	case r.CustomRun != nil: // it only has to do with the PipelineRun that owns it
+		return retention.OfCustomRun(r.CustomRun), true
 	default:
 		return retention.Run{}, false
 	}
