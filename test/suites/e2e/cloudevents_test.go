@@ -17,6 +17,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/suites/e2e/content"
 	"github.com/sluice-ci/sluice/test/testutil/kube"
+	"github.com/sluice-ci/sluice/test/testutil/settings"
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
@@ -33,7 +34,7 @@ type omitted struct {
 func TestCloudEvents(t *testing.T) {
 	n := suite.NewNamespace(t)
 	sink := startRecorder(t, n)
-	setUntilEnd(t, n, "config-events", map[string]string{"sink": sink.url()})
+	settings.UntilEnd(t, n.Client, n.Controller, "config-events", map[string]string{"sink": sink.url()})
 	awaitEffect(t, n, "sink", func(run *v1.TaskRun) bool { return run.Status.Annotations[v1.AnnotationEvents] != "" })
 	for from, size := range map[string]int{kube.SidecarLogs: 200_000, kube.TerminationMessage: 3000} {
 		t.Run(from, func(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -16,11 +15,8 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/testutil/kube"
@@ -134,43 +130,6 @@ func decodeRequest(ctx context.Context, lines []string) (*http.Request, error) {
 		request.Header.Set(strings.ReplaceAll(strings.TrimPrefix(name, "HTTP_"), "_", "-"), value)
 	}
 	return request, nil
-}
-
-// setUntilEnd sets keys of a ConfigMap in the namespace of the controller until the test ends. It creates the ConfigMap if it is not
-// there.
-func setUntilEnd(t *testing.T, n *suite.Namespace, name string, data map[string]string) {
-	t.Helper()
-	settings := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: n.Controller, Name: name}}
-	err := n.Client.Get(t.Context(), client.ObjectKeyFromObject(settings), settings)
-	if apierrors.IsNotFound(err) {
-		settings.Data = data
-		if err := n.Client.Create(t.Context(), settings); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { atEnd(t, func(ctx context.Context) error { return n.Client.Delete(ctx, settings) }) })
-		return
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, after := map[string]any{}, map[string]any{}
-	for key, value := range data {
-		before[key], after[key] = nil, value
-		if old, ok := settings.Data[key]; ok {
-			before[key] = old
-		}
-	}
-	set := func(ctx context.Context, values map[string]any) error {
-		patch, err := json.Marshal(map[string]any{"data": values})
-		if err != nil {
-			return err
-		}
-		return n.Client.Patch(ctx, settings, client.RawPatch(types.MergePatchType, patch))
-	}
-	if err := set(t.Context(), after); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { atEnd(t, func(ctx context.Context) error { return set(ctx, before) }) })
 }
 
 // atEnd restores something after a test, whose own context has ended.

@@ -16,6 +16,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/testutil/kube"
+	"github.com/sluice-ci/sluice/test/testutil/settings"
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
@@ -47,7 +48,7 @@ func retainedHistory(t *testing.T, n *suite.Namespace) {
 		endedBefore(t, n, run, time.Duration(len(runs)-i)*time.Hour)
 	}
 	n.MustKubectl(t, "annotate", "taskrun", runs[0].Name, v1.AnnotationKeep+"=true")
-	setUntilEnd(t, n, "config-defaults", map[string]string{
+	settings.UntilEnd(t, n.Client, n.Controller, "config-defaults", map[string]string{
 		"default-retention": fmt.Sprintf("namespaces: {%s: {historyLimit: 2}}", n.Name),
 	})
 	var names []string

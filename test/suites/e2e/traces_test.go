@@ -17,6 +17,7 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 	"github.com/sluice-ci/sluice/test/testutil/otlpreceiver"
+	"github.com/sluice-ci/sluice/test/testutil/settings"
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
@@ -31,7 +32,7 @@ const (
 func TestTracesOfPods(t *testing.T) {
 	n := suite.NewNamespace(t)
 	collector := startRecorder(t, n)
-	setUntilEnd(t, n, "config-tracing", map[string]string{"enabled": "true", "endpoint": collector.url()})
+	settings.UntilEnd(t, n.Client, n.Controller, "config-tracing", map[string]string{"enabled": "true", "endpoint": collector.url()})
 	awaitEffect(t, n, "enabled", func(run *v1.TaskRun) bool { return run.Status.SpanContext["traceparent"] != "" })
 	bothWays(t, named{
 		"Pipeline": func(t *testing.T, n *suite.Namespace) { tracedPipeline(t, n, collector) },

@@ -23,6 +23,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/testutil/customtask"
+	"github.com/sluice-ci/sluice/test/testutil/settings"
 )
 
 // eventRuns is how many runs TestEventsSurviveRestarts makes. The environment variable EVENT_RUNS sets another number: 1000 before a
@@ -150,7 +151,7 @@ func (s *sink) whole(uid, recorded string, end string) error {
 // sendEventsTo sets the sink until the test ends.
 func sendEventsTo(t *testing.T, address string) {
 	t.Helper()
-	setUntilEnd(t, "config-events", map[string]string{"sink": address, "formats": "tektonv1"})
+	settings.UntilEnd(t, shared.client, installation, "config-events", map[string]string{"sink": address, "formats": "tektonv1"})
 }
 
 // TestEventsSurviveRestarts: over many runs, and with a controller that ends again and again while it sends, no event is lost. After an

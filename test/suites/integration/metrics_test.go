@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/sluice-ci/sluice/internal/metrics"
+	"github.com/sluice-ci/sluice/test/testutil/settings"
 )
 
 // scrape reads metrics as Prometheus does.
@@ -82,7 +83,7 @@ func TestScrape(t *testing.T) {
 			t.Errorf("%s: want a %s, got a %s", m.Name, m.Type, family.GetType())
 		}
 	}
-	setUntilEnd(t, "config-observability", map[string]string{
+	settings.UntilEnd(t, shared.client, installation, "config-observability", map[string]string{
 		"metrics.pipelinerun.level": "namespace", "metrics.pipelinerun.duration-type": "lastvalue",
 	})
 	eventually(t, func(ctx context.Context) error {
@@ -117,7 +118,7 @@ func TestMetricsAreSent(t *testing.T) {
 	}))
 	defer server.Close()
 	supervise(t, newRelay(t))
-	setUntilEnd(t, "config-observability", map[string]string{
+	settings.UntilEnd(t, shared.client, installation, "config-observability", map[string]string{
 		"metrics-protocol": "http/protobuf", "metrics-endpoint": server.URL, "metrics-export-interval": "1s",
 	})
 	eventually(t, func(context.Context) error {

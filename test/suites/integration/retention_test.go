@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/testutil/settings"
 )
 
 const retentionRight = "config/enable-retention/"
@@ -24,12 +25,7 @@ const retentionRight = "config/enable-retention/"
 func retain(t *testing.T, namespace, rules string) {
 	t.Helper()
 	text := fmt.Sprintf("namespaces: {%s: {%s}}", namespace, rules)
-	if _, err := patchFlags(t.Context(), "config-defaults", "default-retention", text); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		mustKubectlAtEnd(t, "patch", "cm", "config-defaults", "-n", installation, "-p", `{"data":{"default-retention":null}}`)
-	})
+	settings.UntilEnd(t, shared.client, installation, "config-defaults", map[string]string{"default-retention": text})
 }
 
 // endedRun creates a TaskRun that succeeded hours ago. It does so while no controller runs.
@@ -37,14 +33,14 @@ func endedRun(t *testing.T, namespace, name string, hours int, change ...func(*v
 	t.Helper()
 	run := taskRun(namespace, name, change...)
 	create(t, run)
-	end(t, run, &run.Status.Conditions, &run.Status.CompletionTime, hours)
+	end(t, run, &run.Status.Conditions, &run.Status.CompletionTime, time.Duration(hours)*time.Hour)
 	return run
 }
 
-// end writes a status that says that a run succeeded hours ago.
-func end(t *testing.T, run client.Object, conditions *[]metav1.Condition, completed **metav1.Time, hours int) {
+// end writes a status that says that a run succeeded some time ago.
+func end(t *testing.T, run client.Object, conditions *[]metav1.Condition, completed **metav1.Time, ago time.Duration) {
 	t.Helper()
-	at := metav1.NewTime(time.Now().Add(-time.Duration(hours) * time.Hour))
+	at := metav1.NewTime(time.Now().Add(-ago))
 	done := v1.Succeeded("done")
 	done.LastTransitionTime = at
 	*conditions, *completed = []metav1.Condition{done}, &at
@@ -74,6 +70,13 @@ func namesLeft(ctx context.Context, namespace string) ([]string, error) {
 	return names, nil
 }
 
+// permitRetention gives the controller the right to delete runs until the test ends.
+func permitRetention(t *testing.T) {
+	t.Helper()
+	mustKubectl(t, "apply", "-f", retentionRight)
+	t.Cleanup(func() { mustKubectlAtEnd(t, "delete", "--ignore-not-found", "-f", retentionRight) })
+}
+
 // TestRetention: the controller deletes what the rules say, and nothing before it has the right. A kept run, one under way, and
 // one that another run owns stay.
 func TestRetention(t *testing.T) {
@@ -86,7 +89,7 @@ func TestRetention(t *testing.T) {
 	for name, hours := range map[string]int{"old-pipeline": 3, "new-pipeline": 1} {
 		run := pipelineRun(place, name, "task")
 		create(t, run)
-		end(t, run, &run.Status.Conditions, &run.Status.CompletionTime, hours)
+		end(t, run, &run.Status.Conditions, &run.Status.CompletionTime, time.Duration(hours)*time.Hour)
 		endedRun(t, place, name+"-task", hours, func(r *v1.TaskRun) {
 			r.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(run, v1.GroupVersion.WithKind(v1.KindPipelineRun))}
 		})
@@ -113,8 +116,7 @@ func TestRetention(t *testing.T) {
 		t.Errorf("without the right want all runs left, got %q, %v", left, err)
 	}
 
-	mustKubectl(t, "apply", "-f", retentionRight)
-	t.Cleanup(func() { mustKubectlAtEnd(t, "delete", "--ignore-not-found", "-f", retentionRight) })
+	permitRetention(t)
 	wantRight(t, controller, right{"delete", v1.GroupName, "taskruns", "", place, ""}, true)
 	mustKubectl(t, "annotate", "taskrun", "third", "-n", place, "look=again") // a change starts a pass
 	want := []string{"kept", "new-pipeline", "new-pipeline-task", "old-pipeline-task", "third", "under-way"}
@@ -131,8 +133,7 @@ func TestRetention(t *testing.T) {
 func TestRetentionRight(t *testing.T) {
 	deletes := right{"delete", v1.GroupName, "pipelineruns", "", "user", ""}
 	wantRight(t, controller, deletes, false)
-	mustKubectl(t, "apply", "-f", retentionRight)
-	t.Cleanup(func() { mustKubectlAtEnd(t, "delete", "--ignore-not-found", "-f", retentionRight) })
+	permitRetention(t)
 	wantRight(t, controller, deletes, true)
 	wantRight(t, controller, right{"deletecollection", v1.GroupName, "pipelineruns", "", "user", ""}, false)
 }

@@ -17,6 +17,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/testutil/otlpreceiver"
+	"github.com/sluice-ci/sluice/test/testutil/settings"
 )
 
 // stop asks a controller to end, and waits until it has sent its traces and ended.
@@ -45,7 +46,7 @@ func sendTraces(t *testing.T, endpoint string) {
 			t.Error(err)
 		}
 	})
-	setUntilEnd(t, "config-tracing", map[string]string{"enabled": "true", "endpoint": endpoint, "credentialsSecret": secret.Name})
+	settings.UntilEnd(t, shared.client, installation, "config-tracing", map[string]string{"enabled": "true", "endpoint": endpoint, "credentialsSecret": secret.Name})
 }
 
 // TestTraces: a PipelineRun has one trace. Its spans are those of all its TaskRuns and steps, each once, although the controller is
