@@ -98,9 +98,6 @@ func each(indexer toolscache.Indexer, namespace string, do func(run any)) error 
 		return fmt.Errorf("cannot read the runs of namespace %q from the cache: %w", namespace, err)
 	}
 	for _, run := range runs {
-		if short, ok := run.(interface{ Run() client.Object }); ok { // a cache may keep a finished run in another form
-			run = short.Run()
-		}
 		do(run)
 	}
 	return nil
