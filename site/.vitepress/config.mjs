@@ -23,7 +23,6 @@ export default defineConfig({
   cacheDir: folder('../cache'),
   markdown: {
     anchor: { slugify },
-    languageAlias: { abnf: 'txt' }, // the generator has no grammar of ABNF
     config: (md) => {
       // Two braces in a sentence are text, not an expression of the generator.
       const text = md.renderer.rules.text
