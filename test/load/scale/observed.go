@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-ci/sluice/test/load/bench/stats"
+	"github.com/sluice-ci/sluice/test/load/bench/usage"
 	"github.com/sluice-ci/sluice/test/load/scale/load"
 	"github.com/sluice-ci/sluice/test/load/scale/meter"
 	"github.com/sluice-ci/sluice/test/load/scale/node"
@@ -48,6 +49,9 @@ type round struct {
 	// Received is what observers have received, and Scrapes how often the metrics were read; 0 without observers.
 	Received sink.Counts `json:"received"`
 	Scrapes  int         `json:"scrapes"`
+	// Machine is the processor time of everything on the machine except this program, which plays the node and the observers. Most of it
+	// is that of the API server and of etcd.
+	Machine time.Duration `json:"machineNanoseconds"`
 
 	meter.Reading `json:",inline"`
 }
@@ -162,6 +166,10 @@ func runRound(ctx context.Context, cluster *kube.Cluster, controller *meter.Cont
 	if err != nil {
 		return r, err
 	}
+	idle, err := others()
+	if err != nil {
+		return r, err
+	}
 	scraped := make(chan int, 1)
 	watching, end := context.WithCancel(ctx)
 	defer end()
@@ -181,10 +189,22 @@ func runRound(ctx context.Context, cluster *kube.Cluster, controller *meter.Cont
 	}
 	end()
 	r.Scrapes = <-scraped
+	busy, machineErr := others()
+	r.Machine = busy - idle
 	r.Reading, err = controller.Read()
 	r.Processor -= before.Processor
 	r.Calls -= before.Calls
-	return r, err
+	return r, errors.Join(err, machineErr)
+}
+
+// others returns the processor time of all other processes of the machine so far.
+func others() (time.Duration, error) {
+	all, err := usage.Machine()
+	if err != nil {
+		return 0, err
+	}
+	own, err := usage.Process(os.Getpid()).Processor()
+	return time.Duration((all - own) * float64(time.Second)), err
 }
 
 // scrape reads the metrics again and again until ctx ends, if they are to be read at all, and returns how often that was.
@@ -224,33 +244,37 @@ func (r *round) check(controller *meter.Controller, on bool) error {
 	return nil
 }
 
-// processor returns the median of the processor times of rounds.
-func processor(of []round) time.Duration {
+// median returns the median of one time of all rounds.
+func median(of []round, one func(round) time.Duration) time.Duration {
 	times := make([]float64, len(of))
 	for i := range of {
-		times[i] = float64(of[i].Processor)
+		times[i] = float64(one(of[i]))
 	}
 	return time.Duration(stats.Median(times))
 }
 
-// ratio returns how many times as much processor time the rounds with observers need, by the medians.
-func (o observed) ratio() float64 { return float64(processor(o.On)) / float64(processor(o.Off)) }
+// compare prints the medians of one time without and with observers, and their ratio.
+func (o observed) compare(w io.Writer, what string, one func(round) time.Duration) {
+	off, on := median(o.Off, one), median(o.On, one)
+	fmt.Fprintf(w, "%s: %s: medians of %.2f s and %.2f s of processor time: a ratio of %.3f (the aim is at most %.2f)\n", nameObserved, what,
+		off.Seconds(), on.Seconds(), float64(on)/float64(off), aim)
+}
 
 // report prints the rounds and the ratio.
 func (o observed) report(w io.Writer) {
 	const mib = 1 << 20
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(out, "OBSERVERS\tWALL\tPROCESSOR\tPER TASKRUN\tPEAK\tCALLS\tPER TASKRUN\tEVENTS\tREQUESTS WITH TRACES\tSCRAPES\t")
+	fmt.Fprintln(out, "OBSERVERS\tWALL\tMACHINE\tCONTROLLER\tPER TASKRUN\tPEAK\tCALLS\tPER TASKRUN\tEVENTS\tREQUESTS WITH TRACES\tSCRAPES\t")
 	add := func(name string, of []round) {
 		for _, r := range of {
-			fmt.Fprintf(out, "%s\t%.1f s\t%.2f s\t%.2f ms\t%d MiB\t%d\t%.1f\t%d\t%d\t%d\t\n", name, r.Wall.Seconds(), r.Processor.Seconds(),
-				1000*r.Processor.Seconds()/float64(o.Runs), r.Peak/mib, r.Calls, float64(r.Calls)/float64(o.Runs),
-				r.Received.Events, r.Received.Traces, r.Scrapes)
+			fmt.Fprintf(out, "%s\t%.1f s\t%.1f s\t%.2f s\t%.2f ms\t%d MiB\t%d\t%.1f\t%d\t%d\t%d\t\n", name, r.Wall.Seconds(),
+				r.Machine.Seconds(), r.Processor.Seconds(), 1000*r.Processor.Seconds()/float64(o.Runs), r.Peak/mib, r.Calls,
+				float64(r.Calls)/float64(o.Runs), r.Received.Events, r.Received.Traces, r.Scrapes)
 		}
 	}
 	add("off", o.Off)
 	add("on", o.On)
 	_ = out.Flush() // an error of w would show in the next line, too
-	fmt.Fprintf(w, "%s: medians of %.2f s and %.2f s of processor time: a ratio of %.3f (the aim is at most %.2f)\n", nameObserved,
-		processor(o.Off).Seconds(), processor(o.On).Seconds(), o.ratio(), aim)
+	o.compare(w, "controller", func(r round) time.Duration { return r.Processor })
+	o.compare(w, "machine without this program", func(r round) time.Duration { return r.Machine })
 }

@@ -21,7 +21,8 @@ func TestRatio(t *testing.T) {
 	}
 	var b strings.Builder
 	o.report(&b)
-	if want := "medians of 4.00 s and 5.00 s of processor time: a ratio of 1.250 (the aim is at most 1.05)"; !strings.Contains(b.String(), want) {
+	want := "controller: medians of 4.00 s and 5.00 s of processor time: a ratio of 1.250 (the aim is at most 1.05)"
+	if !strings.Contains(b.String(), want) {
 		t.Errorf("want %q, got\n%s", want, b.String())
 	}
 }
