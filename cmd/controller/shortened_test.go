@@ -53,7 +53,7 @@ func samples(t *testing.T) map[string]sample {
 	}
 	out := map[string]sample{}
 	for version, kind := range kinds.AllKnownTypes() {
-		if _, ok := reflect.New(kind).Interface().(client.Object); !ok {
+		if !reflect.PointerTo(kind).Implements(reflect.TypeFor[client.Object]()) {
 			continue
 		}
 		use, own := transforms[kind]
@@ -104,8 +104,8 @@ func filled(kind reflect.Type) client.Object {
 		return t.Implements(reflect.TypeFor[json.Marshaler]()) || reflect.PointerTo(t).Implements(reflect.TypeFor[json.Marshaler]())
 	}
 	fill.Everything(v.Elem(), 6, fill.With{Value: v1.StringValue("x"), Skip: opaque})
-	o, _ := v.Interface().(client.Object) // samples has chosen the kinds that are objects
-	o.SetSelfLink("")                     // as the API server sends it
+	o, _ := reflect.TypeAssert[client.Object](v) // samples has chosen the kinds that are objects
+	o.SetSelfLink("")                            // as the API server sends it
 	return o
 }
 

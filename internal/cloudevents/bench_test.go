@@ -20,13 +20,17 @@ func typical() *v1.TaskRun {
 	tr := run("build")
 	at := metav1.NewTime(time.Unix(1_700_000_100, 0))
 	for _, name := range []string{"compile", "test"} {
-		spec.Steps = append(spec.Steps, v1.Step{Name: name, Image: "registry.example/team/go:1.27", Script: "#!/bin/sh\nset -eu\ngo " + name + " ./...\n"})
+		spec.Steps = append(spec.Steps, v1.Step{
+			Name: name, Image: "registry.example/team/go:1.27", Script: "#!/bin/sh\nset -eu\ngo " + name + " ./...\n",
+		})
 		tr.Status.Steps = append(tr.Status.Steps, v1.StepState{
 			Name: name, Container: "step-" + name, ImageID: "registry.example/team/go@sha256:" + sum(name), TerminationReason: "Completed",
 			ContainerState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Completed", StartedAt: at, FinishedAt: at}},
 		})
 	}
-	tr.Labels = map[string]string{v1.LabelPipeline: "release", v1.LabelPipelineTask: "build", "app.kubernetes.io/managed-by": "tekton-pipelines"}
+	tr.Labels = map[string]string{
+		v1.LabelPipeline: "release", v1.LabelPipelineTask: "build", "app.kubernetes.io/managed-by": "tekton-pipelines",
+	}
 	tr.Spec.TaskSpec, tr.Spec.Params = &spec, []v1.Param{{Name: "url", Value: v1.StringValue("https://example.com/team/checkout.git")}}
 	tr.Spec.ServiceAccountName, tr.Spec.Timeout = "default", &metav1.Duration{Duration: time.Hour}
 	tr.Status.TaskSpec, tr.Status.PodName, tr.Status.StartTime, tr.Status.CompletionTime = &spec, "build-pod", &at, &at

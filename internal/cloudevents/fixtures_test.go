@@ -201,7 +201,9 @@ func start(t *testing.T, s *store, sink string) *replica {
 	t.Helper()
 	c := config.Default()
 	c.Events.Sink = sink
-	r := &replica{counts: &counts{all: map[string]int{}}, recorder: events.NewFakeRecorder(100), store: s, writer: &writer{Client: checked.New(s)}}
+	r := &replica{
+		counts: &counts{all: map[string]int{}}, recorder: events.NewFakeRecorder(100), store: s, writer: &writer{Client: checked.New(s)},
+	}
 	r.Delivery = New(Options{
 		Client: r.writer, Live: s, Cache: s, Config: config.NewStore(c), Recorder: r.recorder, Clock: clock.RealClock{}, Meter: r.counts,
 		Log: logr.Discard(),

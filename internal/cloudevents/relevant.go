@@ -43,7 +43,8 @@ func recordOnly(before, after client.Object) bool {
 
 // bare removes from the copy of a run its record, which it returns, and what each write changes. It does not change the maps.
 func bare(o *metav1.ObjectMeta, annotations *map[string]string) string {
-	o.ResourceVersion, o.SelfLink, o.ManagedFields = "", "", nil
+	o.ResourceVersion, o.ManagedFields = "", nil
+	o.SetSelfLink("") // the cache has the mark of a shortened run there, with its length
 	recorded := (*annotations)[v1.AnnotationEvents]
 	others := maps.Clone(*annotations)
 	delete(others, v1.AnnotationEvents)

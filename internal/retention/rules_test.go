@@ -259,7 +259,9 @@ func TestFactsOfCustomRun(t *testing.T) {
 			}}
 			cr.SetSelfLink("500")
 			if tc.condition != "" {
-				cr.Status.Conditions = []v1beta1.Condition{{Type: v1.ConditionSucceeded, Status: tc.condition, LastTransitionTime: noon.Format(time.RFC3339)}}
+				cr.Status.Conditions = []v1beta1.Condition{{
+					Type: v1.ConditionSucceeded, Status: tc.condition, LastTransitionTime: noon.Format(time.RFC3339),
+				}}
 			}
 			if tc.recorded != "" {
 				cr.Annotations = map[string]string{v1.AnnotationEvents: tc.recorded}

@@ -71,11 +71,11 @@ type bench struct {
 }
 
 // newBench returns an exporter whose cache has the objects. Its worker runs when the test calls drain.
-func newBench(t testing.TB, settings config.Tracing, objects ...client.Object) *bench {
-	t.Helper()
+func newBench(tb testing.TB, settings config.Tracing, objects ...client.Object) *bench {
+	tb.Helper()
 	known, err := scheme.New()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	c := fake.NewClientBuilder().WithScheme(known).WithObjects(objects...).Build()
 	b := &bench{meter: &meter{counts: map[string]int{}}, store: config.NewStore(config.Default())}
@@ -113,8 +113,8 @@ func on(r *otlpreceiver.Receiver) config.Tracing {
 const secretText = "this is a result, which no trace has"
 
 // makeRuns returns a PipelineRun that has ended, its TaskRun with its pod, and its CustomRun.
-func makeRuns(t testing.TB) (pr *v1.PipelineRun, tr *v1.TaskRun, others []client.Object) {
-	t.Helper()
+func makeRuns(tb testing.TB) (pr *v1.PipelineRun, tr *v1.TaskRun, others []client.Object) {
+	tb.Helper()
 	pr = &v1.PipelineRun{ObjectMeta: metav1.ObjectMeta{
 		Namespace: "ci", Name: "release-x7k2p", UID: "pr-uid", CreationTimestamp: at(0), Labels: map[string]string{v1.LabelPipeline: "release"},
 	}}
@@ -126,7 +126,7 @@ func makeRuns(t testing.TB) (pr *v1.PipelineRun, tr *v1.TaskRun, others []client
 	}
 	var err error
 	if pr.Status.SpanContext, err = tracecontext.OfPipelineRun(pr, true); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	tr = &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{
 		Namespace: "ci", Name: "release-build", UID: "tr-uid", CreationTimestamp: at(3), Labels: map[string]string{v1.LabelTask: "make"},
@@ -144,7 +144,7 @@ func makeRuns(t testing.TB) (pr *v1.PipelineRun, tr *v1.TaskRun, others []client
 		})
 	}
 	if tr.Status.SpanContext, err = tracecontext.OfTaskRun(tr, true); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 		Namespace: "ci", Name: "release-build-pod", CreationTimestamp: at(5), Labels: map[string]string{v1.LabelTaskRunUID: "tr-uid"},

@@ -136,8 +136,8 @@ func (s *Sweeper) warnForbidden(r retention.Run, err error) {
 // each of these runs.
 func (s *Sweeper) warnUnsent(one retention.Deletion) {
 	if s.warnings.due(ReasonUnsent + one.Run.Namespace) {
-		s.warn(&one.Run, ReasonUnsent, fmt.Sprintf("the run was deleted (rule %s) although CloudEvents about it are due: the sink did not accept "+
-			"them in time; they are lost if the controller ends before it has sent them, and so may be those of other runs of namespace %q",
+		s.warn(&one.Run, ReasonUnsent, fmt.Sprintf("the run was deleted (rule %s) although CloudEvents about it are due: the sink did not "+
+			"accept them in time; they are lost if the controller ends before it has sent them, and so may be those of other runs of namespace %q",
 			one.Reason, one.Run.Namespace))
 	}
 }

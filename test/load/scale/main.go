@@ -1,8 +1,8 @@
 // Scale measures what the controller needs for many tasks: one PipelineRun of a thousand tasks, two hundred PipelineRuns of
 // ten tasks each at once, a chain, custom tasks and nested pipelines in one PipelineRun, and twice as many of both. Five thousand
 // TaskRuns wait for the controller when it starts. A thousand TaskRuns run with and without observers, three times each. At the end a
-// controller starts beside a hundred thousand finished TaskRuns. The API server has no node. This program plays the node: it starts each pod and
-// ends it immediately, so that it measures only the controller and the API server. It prints a table and one line of JSON.
+// controller starts beside a hundred thousand finished TaskRuns. The API server has no node. This program plays the node: it starts
+// each pod and ends it immediately, so that it measures only the controller and the API server. It prints a table and one line of JSON.
 //
 // usage: scale -controller BINARY [-only NAMES] [-finished NUMBER]
 //

@@ -103,7 +103,7 @@ func measureObserved(ctx context.Context, cluster *kube.Cluster, binary string) 
 	o := observed{Runs: observedRuns}
 	for i := range 2 * rounds {
 		name, into := "off", &o.Off
-		if on := i%4 == 1 || i%4 == 2; on { // off, on, on, off, off, on
+		if on := i%4 == 1 || i%4 == 2; on { // two of four, in the order of a mirror
 			name, into = "on", &o.On
 		}
 		r, err := measureRound(ctx, cluster, binary, fmt.Sprintf("%s-%d", name, i), name == "on")

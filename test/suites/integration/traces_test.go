@@ -46,7 +46,9 @@ func sendTraces(t *testing.T, endpoint string) {
 			t.Error(err)
 		}
 	})
-	settings.UntilEnd(t, shared.client, installation, "config-tracing", map[string]string{"enabled": "true", "endpoint": endpoint, "credentialsSecret": secret.Name})
+	settings.UntilEnd(t, shared.client, installation, "config-tracing", map[string]string{
+		"enabled": "true", "endpoint": endpoint, "credentialsSecret": secret.Name,
+	})
 }
 
 // TestTraces: a PipelineRun has one trace. Its spans are those of all its TaskRuns and steps, each once, although the controller is

@@ -20,17 +20,17 @@ const patience = time.Minute
 
 // UntilEnd sets keys of a ConfigMap until the test ends. Then they have their earlier values, and keys that were new are gone. It creates a
 // ConfigMap that does not exist, and deletes it at the end.
-func UntilEnd(t testing.TB, c client.Client, namespace, name string, data map[string]string) {
-	t.Helper()
-	undo, err := set(t.Context(), c, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}, data)
+func UntilEnd(tb testing.TB, c client.Client, namespace, name string, data map[string]string) {
+	tb.Helper()
+	undo, err := set(tb.Context(), c, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}, data)
 	if err != nil {
-		t.Fatalf("cannot change ConfigMap %q in namespace %q: %v", name, namespace, err)
+		tb.Fatalf("cannot change ConfigMap %q in namespace %q: %v", name, namespace, err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if err := undo(ctx); err != nil {
-			t.Errorf("cannot restore ConfigMap %q in namespace %q: %v", name, namespace, err)
+			tb.Errorf("cannot restore ConfigMap %q in namespace %q: %v", name, namespace, err)
 		}
 	})
 }
