@@ -9,6 +9,8 @@
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"
+[ -z "${KUBERNETES_VERSION:-}" ] ||
+	die "the demo does not run on another version of Kubernetes: KUBERNETES_VERSION=$KUBERNETES_VERSION" "unset KUBERNETES_VERSION"
 export PATH="$root/bin:$PATH"
 
 readonly steps=8 log=.cache/demo/build.log

@@ -124,11 +124,12 @@ func cacheOptions(o *options) (cache.Options, error) {
 	}, nil
 }
 
-// trim drops the definition of a request. Requests live as long as their runs, and the condition says that there is an answer.
+// trim drops the definition of a request that is answered. Requests live as long as their runs. A request can have a definition and no
+// condition, which Tekton leaves to another controller: it is answered again, so it stays as it is.
 func trim(o any) (any, error) {
 	if request, ok := o.(*resolutionv1beta1.ResolutionRequest); ok {
 		request.ManagedFields = nil
-		if request.Status != nil && request.Status.Data != "" {
+		if request.Done() && request.Status.Data != "" {
 			partial.Answer.Put(request)
 			request.Status.Data = ""
 		}

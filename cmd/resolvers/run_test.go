@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -12,18 +13,40 @@ import (
 	"github.com/sluice-ci/sluice/internal/partial"
 )
 
-// TestTrimMarks: a request whose definition the cache has dropped has the mark that forbids to write it. One without an answer is whole,
-// because its answer is written into it.
+// TestTrimMarks: an answered request whose definition the cache has dropped has the mark that forbids to write it. One without an answer is
+// whole, because its answer is written into it. So is one with a definition and no condition: its refused write was tried again without
+// a limit.
 func TestTrimMarks(t *testing.T) {
-	for data, want := range map[string]partial.Mark{
-		"":     "",
-		"eA==": partial.Answer,
+	for name, tc := range map[string]struct {
+		data     string
+		done     bool
+		wantData string
+		want     partial.Mark
+	}{
+		"New": {},
+		"Failed": {
+			done: true,
+		},
+		"Answered": {
+			data: "eA==",
+			done: true,
+			want: partial.Answer,
+		},
+		"WithoutCondition": {
+			data:     "eA==",
+			wantData: "eA==",
+		},
 	} {
-		request := &resolutionv1beta1.ResolutionRequest{Status: &resolutionv1beta1.ResolutionRequestStatus{}}
-		request.Status.Data = data
-		if _, err := trim(request); err != nil || request.Status.Data != "" || partial.Of(request) != want {
-			t.Errorf("%q: want mark %q and no data, got %q, %q, %v", data, want, partial.Of(request), request.Status.Data, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			request := &resolutionv1beta1.ResolutionRequest{Status: &resolutionv1beta1.ResolutionRequestStatus{}}
+			request.Status.Data = tc.data
+			if tc.done {
+				request.SetSucceeded(metav1.ConditionTrue, "", "", metav1.Time{})
+			}
+			if _, err := trim(request); err != nil || request.Status.Data != tc.wantData || partial.Of(request) != tc.want {
+				t.Errorf("want mark %q and data %q, got %q, %q, %v", tc.want, tc.wantData, partial.Of(request), request.Status.Data, err)
+			}
+		})
 	}
 }
 

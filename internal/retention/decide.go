@@ -103,7 +103,7 @@ func decide(runs []Run, rules Rules, now time.Time, compare func(a, b *tree) int
 		case p.settled(t):
 			d.Delete = append(d.Delete, Deletion{Run: *t.root, Reason: reason, Bytes: t.bytes, Unsent: p.unsent(t)})
 			d.Left -= t.bytes
-		case p.unsent(t):
+		case p.unsent(t) && reason != Bytes: // for bytes it only has to settle
 			d.Stay = append(d.Stay, Stay{Run: *t.root, Reason: reason, Obstacle: Sending})
 		}
 	}
@@ -292,24 +292,32 @@ func (p *pass) limitHistory() {
 	}
 }
 
-// limitBytes finds the oldest runs that must go so that the others have room. What goes for another reason, or will when it has
-// settled, takes no room. What stays for its events does: a sink that is down for long must not fill etcd.
+// limitBytes finds the runs that must go so that the others have room: first those that another rule has selected and that stay only for
+// their events, because a sink that is down must not fill etcd, and must not cost other runs their place. Then the oldest of all others.
+// What goes for another reason, or will when it has settled, takes no room.
 func (p *pass) limitBytes() {
 	if p.rules.Bytes <= 0 {
 		return
 	}
 	left := p.held
-	for t := range p.reasons {
-		if t.obstacle(p.rules) == "" && !p.sending(t) {
+	var sending, others []*tree
+	for _, t := range p.trees {
+		_, selected := p.reasons[t]
+		switch {
+		case !selected:
+			others = append(others, t)
+		case t.obstacle(p.rules) != "": // it stays, whatever the reason
+		case p.sending(t):
+			sending = append(sending, t)
+		default:
 			left -= t.bytes
 		}
 	}
-	for _, t := range p.trees {
+	for _, t := range append(sending, others...) {
 		if left <= p.rules.Bytes {
 			return
 		}
-		_, known := p.reasons[t]
-		if known && (!p.sending(t) || t.obstacle(p.rules) != "") || t.bytes == 0 {
+		if t.bytes == 0 {
 			continue
 		}
 		p.reasons[t] = Bytes

@@ -232,6 +232,20 @@ func TestDecide(t *testing.T) {
 				"60 bytes of 140 are left",
 			},
 		},
+		"EventsAreDueGoBeforeOthers": {
+			reason: "A run that another rule has selected makes room before an older one that no other rule has selected.",
+			runs: []Run{
+				ended("a", 100, 50, func(r *Run) { r.Source = "quiet" }), ended("b", 3, 50, unsent), ended("c", 2, 50),
+			},
+			rules: Rules{Bytes: 100, History: map[Outcome]int{Successful: 1}, Events: true},
+			want:  []string{"delete b: bytes, 50 bytes, events are lost", "100 bytes of 150 are left"},
+		},
+		"EventsAreDueAndSettling": {
+			reason: "A run that goes for its bytes within seconds does not stay for its events.",
+			runs:   []Run{ended("a", 0, 50, unsent)},
+			rules:  Rules{Bytes: 10, Events: true},
+			want:   []string{"next in 30s", "50 bytes of 50 are left"},
+		},
 		"EventsWithoutASink": {
 			reason: "Without a sink no event will be sent.",
 			runs:   []Run{ended("a", 4, 1, unsent)},

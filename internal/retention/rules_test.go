@@ -263,8 +263,9 @@ func TestFactsOfCustomRun(t *testing.T) {
 					Type: v1.ConditionSucceeded, Status: tc.condition, LastTransitionTime: noon.Format(time.RFC3339),
 				}}
 			}
+			cr.Annotations = map[string]string{v1.AnnotationKeep: "true", v1.AnnotationTTL: "soon"} // the cache does not keep these
 			if tc.recorded != "" {
-				cr.Annotations = map[string]string{v1.AnnotationEvents: tc.recorded}
+				cr.Annotations[v1.AnnotationEvents] = tc.recorded
 			}
 			want := base
 			tc.want(&want)

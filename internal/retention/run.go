@@ -103,12 +103,13 @@ func OfPipelineRun(pr *v1.PipelineRun) Run {
 	return r
 }
 
-// OfCustomRun returns what a decision needs to know about a CustomRun: whether it keeps the run that owns it. Its bytes do not count.
+// OfCustomRun returns what a decision needs to know about a CustomRun: whether it keeps the run that owns it. Its bytes and its annotations
+// for retention do not count: the cache does not keep the latter, and sluice prune must decide alike.
 func OfCustomRun(cr *v1beta1.CustomRun) Run {
 	r := of(v1beta1.KindCustomRun, &cr.ObjectMeta, "", cr.Status.Condition(), cr.Status.CompletionTime)
 	sent, err := strconv.Atoi(cr.Annotations[v1.AnnotationEvents]) // no event about it is sent, or none yet
 	r.Unsent = err == nil && sent < lastOfCustomRun
-	r.Bytes = 0
+	r.Bytes, r.Keep, r.TTL, r.Invalid = 0, false, nil, ""
 	return r
 }
 

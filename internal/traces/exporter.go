@@ -130,16 +130,16 @@ func (e *Exporter) add(run ended) {
 		e.queue = append(e.queue, run)
 		e.parts += run.parts()
 	}
-	urgent := len(e.queue) >= maxQueue/urgentPart || e.parts >= maxParts/urgentPart
+	urgent := full || len(e.queue) >= maxQueue/urgentPart || e.parts >= maxParts/urgentPart
 	e.mu.Unlock()
+	if urgent {
+		defer signal(e.urgent) // after news, which the worker then takes, too
+	}
 	if full {
 		e.Meter.Runs(QueueFull, 1)
 		return
 	}
 	signal(e.news)
-	if urgent {
-		signal(e.urgent) // after news, which the worker then takes, too
-	}
 	e.start.Do(func() {
 		if err := e.Options.Start(worker{e}); err != nil {
 			e.Log.Error(err, "cannot start the worker that sends traces")
