@@ -4,7 +4,7 @@ set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$root"
 
-[ $# -gt 0 ] || set -- controller-gen crdfinish emptyimage golangci-lint govulncheck imagecheck kustomize ko prose release site standin
+[ $# -gt 0 ] || set -- controller-gen crdfinish emptyimage golangci-lint govulncheck imagecheck kustomize ko prose release site specschema standin
 
 build() {
 	local name=$1 module=$2 package=$3
@@ -25,7 +25,7 @@ for name in "$@"; do
 	kustomize) build "$name" tools sigs.k8s.io/kustomize/kustomize/v5 ;;
 	ko) build "$name" tools github.com/google/ko ;;
 	govulncheck) build "$name" tools/govulncheck golang.org/x/vuln/cmd/govulncheck ;;
-	crdfinish | emptyimage | imagecheck | prose | release | site | standin) build "$name" tools "./$name" ;;
+	crdfinish | emptyimage | imagecheck | prose | release | site | specschema | standin) build "$name" tools "./$name" ;;
 	golangci-lint) build "$name" tools/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint ;;
 	*) die "unknown tool \"$name\"" ;;
 	esac

@@ -23,11 +23,12 @@ check() {
 }
 
 generated() {
-	hack/generate.sh "$scratch/crd" "$scratch/deepcopy" "$scratch/cli" "$scratch/manifests"
+	hack/generate.sh "$scratch/crd" "$scratch/deepcopy" "$scratch/cli" "$scratch/manifests" "$scratch/specs"
 	for version in v1 v1beta1 resolution/v1beta1; do
 		diff -u "api/$version/zz_generated.deepcopy.go" "$scratch/deepcopy/$version/zz_generated.deepcopy.go" || return
 	done
 	diff -ru config/crd/bases "$scratch/crd" && diff -ru docs/cli "$scratch/cli" || return
+	diff -u internal/admission/specschema/specs.json "$scratch/specs/specs.json" || return
 	# Compare the text, because another gzip may compress it differently.
 	for files in internal/cli/cmd/install/bundle/files "$scratch/manifests"; do
 		mkdir -p "$scratch/unpacked/$files"

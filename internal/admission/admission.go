@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	"github.com/sluice-ci/sluice/internal/admission/specschema"
 	"github.com/sluice-ci/sluice/internal/validation"
 )
 
@@ -33,9 +34,10 @@ type Kind struct {
 	defaulted func(ctx context.Context, raw, old []byte) (*defaulted, error)
 	// validated returns the rules that an object breaks, and warnings. old is nil unless the request is an update.
 	validated func(ctx context.Context, raw, old []byte) (validation.Findings, error)
-	// object is the type of the objects, and weight the memory for decoding one.
+	// object is the type of the objects, weight the memory for decoding one, and schema what the API server checks of its spec.
 	object reflect.Type
 	weight *weight
+	schema *specschema.Schema
 }
 
 // Of returns the Kind of the objects of type T with these rules. limits returns the current limits.
@@ -45,9 +47,10 @@ func Of[T any](rules validation.Rules[T], limits func() validation.Limits) Kind 
 
 // OfRun is Of for a kind of run. complete adds to the defaults what the settings say.
 func OfRun[T any](rules validation.Rules[T], limits func() validation.Limits, complete Completion[T]) Kind {
-	all := weightOf(reflect.TypeFor[T](), map[reflect.Type]*weight{})
+	object := reflect.TypeFor[T]()
+	all := weightOf(object, map[reflect.Type]*weight{})
 	k := kindOf[T]{rules: rules, limits: limits, complete: complete, weight: all, fields: specOnly(all)}
-	return Kind{defaulted: k.defaulted, validated: k.validated, object: reflect.TypeFor[T](), weight: all}
+	return Kind{defaulted: k.defaulted, validated: k.validated, object: object, weight: all, schema: specschema.Of(object.Name())}
 }
 
 type kindOf[T any] struct {
@@ -150,7 +153,7 @@ func (k Kinds) kind(request admission.Request) (Kind, error) {
 
 // fillIn responds with the names of fields that are written in another case, and with the changes of the defaults. It refuses
 // unknown fields here, because the rules of the schema, which is checked next, would only report what the misspelled field leaves
-// out.
+// out. It also refuses what would occupy the API server during that check.
 func (k Kinds) fillIn(ctx context.Context, request admission.Request) admission.Response {
 	kind, err := k.kind(request)
 	if err != nil {
@@ -159,10 +162,15 @@ func (k Kinds) fillIn(ctx context.Context, request admission.Request) admission.
 	if errs := removed(request); len(errs) > 0 {
 		return refused(request, errs)
 	}
+	if errs := kind.tooCostly(ctx, request.Object.Raw, oldOf(request)); len(errs) > 0 {
+		return refused(request, errs)
+	}
 	changed, err := kind.defaulted(ctx, request.Object.Raw, oldOf(request))
 	switch {
 	case ctx.Err() != nil:
 		return stopped(ctx, request)
+	case errors.Is(err, errHeavy):
+		return admission.Errored(http.StatusBadRequest, fmt.Errorf("cannot validate %s: %w", request.Kind.Kind, err))
 	case err != nil:
 		// The object does not decode. Allow it here, because the schema, which is checked next, names the exact field. The
 		// validating webhook rejects what it cannot decode.

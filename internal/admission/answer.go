@@ -30,6 +30,9 @@ func (k Kinds) Decode(ctx context.Context, kind string, raw []byte, into any) er
 	if reflect.TypeOf(into) != reflect.PointerTo(known.object) {
 		return errObject
 	}
+	if err := known.tooCostly(ctx, raw, nil).ToAggregate(); err != nil {
+		return err
+	}
 	findings, err := known.validated(ctx, raw, nil)
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/admission/scan"
 	"github.com/sluice-ci/sluice/internal/validation"
 )
 
@@ -252,7 +253,7 @@ func FuzzWeight(f *testing.F) {
 			return
 		}
 		s := scale{raw: raw, limit: maxDecoded}
-		s.value(blanks(raw, 0), w)
+		s.value(scan.Blanks(raw, 0), w)
 		var task v1.Task
 		_ = json.Unmarshal(raw, &task)
 		steps := len(task.Spec.Steps)*int(reflect.TypeFor[v1.Step]().Size()) + len(task.Spec.Params)*int(reflect.TypeFor[v1.ParamSpec]().Size())

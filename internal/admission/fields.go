@@ -11,6 +11,7 @@ import (
 	jsonpatch "gomodules.xyz/jsonpatch/v2"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/sluice-ci/sluice/internal/admission/scan"
 	"github.com/sluice-ci/sluice/internal/validation"
 )
 
@@ -59,20 +60,20 @@ func (s *fieldScan) value(i int, w *weight) int {
 	case b[i] == '[' && w.each != nil:
 		return s.array(i+1, w.each)
 	}
-	end, _ := skip(s.raw, i)
+	end, _ := scan.Skip(s.raw, i)
 	return end
 }
 
 func (s *fieldScan) object(i int, w *weight) int {
 	for b := s.raw; ; {
-		if i = blanks(b, i); i >= len(b) || b[i] == '}' {
+		if i = scan.Blanks(b, i); i >= len(b) || b[i] == '}' {
 			return i + 1
 		}
 		if b[i] == ',' {
 			i++
 			continue
 		}
-		name, at := key(b, i)
+		name, at := scan.Key(b, i)
 		depth, of := len(s.path), w.each
 		if w.fields == nil {
 			s.path = append(append(append(s.path, '['), name...), ']')
@@ -97,7 +98,7 @@ func (s *fieldScan) enter(name []byte) {
 func (s *fieldScan) member(i int, name []byte, w *weight) structField {
 	m := w.field(name)
 	if m.name != string(name) {
-		s.ended = !s.visit(spelled{s.path, i, text(s.raw, i), m.name, w})
+		s.ended = !s.visit(spelled{s.path, i, scan.Text(s.raw, i), m.name, w})
 	}
 	return m
 }
@@ -105,12 +106,12 @@ func (s *fieldScan) member(i int, name []byte, w *weight) structField {
 func (s *fieldScan) array(i int, of *weight) int {
 	depth := len(s.path)
 	for b, n := s.raw, 0; ; n++ {
-		if i = comma(b, blanks(b, i)); i >= len(b) || b[i] == ']' {
+		if i = comma(b, scan.Blanks(b, i)); i >= len(b) || b[i] == ']' {
 			return i + 1
 		}
-		i = blanks(b, i)
+		i = scan.Blanks(b, i)
 		s.path = append(strconv.AppendInt(append(s.path, '['), int64(n), 10), ']')
-		i = blanks(b, s.value(i, of))
+		i = scan.Blanks(b, s.value(i, of))
 		s.path = s.path[:depth]
 	}
 }
@@ -123,7 +124,7 @@ func reportUnknown(r *validation.Report, raw []byte, root *weight) {
 		}
 		return !r.Stopped()
 	}}
-	s.value(blanks(raw, 0), root)
+	s.value(scan.Blanks(raw, 0), root)
 }
 
 // unknown returns the unknown fields of an object, without those of the stored object that it replaces.
@@ -164,14 +165,14 @@ type respelling struct {
 // members for one field the last one counts, as for the decoder. Nothing is copied if every name is exact.
 func respell(raw []byte, root *weight) respelling {
 	var r respelling
-	if at := blanks(raw, 0); at >= len(raw) || raw[at] != '{' {
+	if at := scan.Blanks(raw, 0); at >= len(raw) || raw[at] != '{' {
 		return r
 	}
-	for i := blanks(raw, 0) + 1; ; {
-		if i = blanks(raw, comma(raw, blanks(raw, i))); i >= len(raw) || raw[i] == '}' {
+	for i := scan.Blanks(raw, 0) + 1; ; {
+		if i = scan.Blanks(raw, comma(raw, scan.Blanks(raw, i))); i >= len(raw) || raw[i] == '}' {
 			break
 		}
-		name, at := key(raw, i)
+		name, at := scan.Key(raw, i)
 		i = r.member(raw, string(name), at, root.field(name))
 	}
 	if more := r.count - len(r.warnings); more > 0 {

@@ -4,6 +4,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	resolutionv1beta1 "github.com/sluice-ci/sluice/api/resolution/v1beta1"
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1alpha1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
@@ -22,6 +23,13 @@ func All(limits func() validation.Limits, settings func() creation.Settings) Kin
 		tekton(v1beta1.KindCustomRun):  Of(validation.CustomRunRules(), limits),
 
 		tekton(v1alpha1.KindVerificationPolicy): Of(validation.VerificationPolicyRules(), limits),
+
+		// The resolvers check requests. Here is only the limit of what they cost the API server.
+		{Group: resolutionv1beta1.GroupName, Kind: resolutionv1beta1.KindResolutionRequest}: Of(
+			validation.Rules[resolutionv1beta1.ResolutionRequest]{
+				Default: func(*resolutionv1beta1.ResolutionRequest) {},
+				Report:  func(*validation.Report, *resolutionv1beta1.ResolutionRequest) {},
+			}, limits),
 	}
 }
 

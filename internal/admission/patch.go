@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	jsonpatch "gomodules.xyz/jsonpatch/v2"
+
+	"github.com/sluice-ci/sluice/internal/admission/scan"
 )
 
 // errTaken: an object of the second encoding lacks a member of the first one, or an array has another length.
@@ -69,8 +71,8 @@ func (d *differ) inner(i, j int, compare func(i, j int) (int, int, error)) (afte
 
 // replaced compares the values at i and j as texts.
 func (d *differ) replaced(i, j int) (afterA, afterB int, err error) {
-	afterA, _ = skip(d.a, i)
-	afterB, _ = skip(d.b, j)
+	afterA, _ = scan.Skip(d.a, i)
+	afterB, _ = scan.Skip(d.b, j)
 	if !bytes.Equal(d.a[i:afterA], d.b[j:afterB]) {
 		d.note("replace", d.b[j:afterB])
 	}
@@ -88,11 +90,11 @@ func (d *differ) object(i, j int) (afterA, afterB int, err error) {
 		case d.b[j] == '}':
 			return i, j, errTaken
 		}
-		name, valueB := key(d.b, j)
+		name, valueB := scan.Key(d.b, j)
 		var own []byte
 		valueA := i
 		if d.a[i] != '}' {
-			own, valueA = key(d.a, i)
+			own, valueA = scan.Key(d.a, i)
 		}
 		depth := len(d.path)
 		d.path = append(d.path, '/')
@@ -104,9 +106,9 @@ func (d *differ) object(i, j int) (afterA, afterB int, err error) {
 			}
 		} else {
 			if same {
-				i, _ = skip(d.a, valueA)
+				i, _ = scan.Skip(d.a, valueA)
 			}
-			j, _ = skip(d.b, valueB)
+			j, _ = scan.Skip(d.b, valueB)
 			d.note("add", d.b[valueB:j])
 		}
 		d.path = d.path[:depth]

@@ -2,12 +2,14 @@ package admission
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
 	"strings"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/admission/scan"
 	"github.com/sluice-ci/sluice/internal/spelling"
 )
 
@@ -105,9 +107,12 @@ func (w *weight) check(raw, old []byte) error {
 	if before := w.taken(old, math.MaxInt); before > maxDecoded && w.taken(raw, before+growth) <= before+growth {
 		return nil
 	}
-	return fmt.Errorf("it has too many small elements: its %d bytes would take more than the limit of %d bytes in "+
-		"memory; split it into several objects", len(raw), maxDecoded)
+	return fmt.Errorf("%w: its %d bytes would take more than the limit of %d bytes in memory; split it into several objects",
+		errHeavy, len(raw), maxDecoded)
 }
+
+// errHeavy is the error for an object above maxDecoded.
+var errHeavy = errors.New("it has too many small elements")
 
 // taken returns the memory of an object in bytes, and 0 for invalid JSON. It stops counting above limit.
 func (w *weight) taken(raw []byte, limit int) int {
@@ -115,7 +120,7 @@ func (w *weight) taken(raw []byte, limit int) int {
 		return 0
 	}
 	s := scale{raw: raw, limit: limit}
-	s.value(blanks(raw, 0), w)
+	s.value(scan.Blanks(raw, 0), w)
 	return s.taken
 }
 
@@ -142,7 +147,7 @@ func (s *scale) value(i int, w *weight) int {
 	case b[i] == '[' && w.each != nil:
 		return s.array(i+1, w.each)
 	}
-	end, elements := skip(b, i)
+	end, elements := scan.Skip(b, i)
 	if w != unknownField { // the decoder ignores it
 		s.taken += elements * element
 	}
@@ -151,14 +156,14 @@ func (s *scale) value(i int, w *weight) int {
 
 func (s *scale) object(i int, w *weight) int {
 	for b := s.raw; ; {
-		if i = blanks(b, i); i >= len(b) || b[i] == '}' {
+		if i = scan.Blanks(b, i); i >= len(b) || b[i] == '}' {
 			return i + 1
 		}
 		if b[i] == ',' {
 			i++
 			continue
 		}
-		name, at := key(b, i)
+		name, at := scan.Key(b, i)
 		of := w.each
 		if w.fields != nil {
 			of = w.field(name).of
@@ -185,7 +190,7 @@ func (w *weight) field(name []byte) structField {
 
 func (s *scale) array(i int, of *weight) int {
 	for b := s.raw; ; {
-		if i = blanks(b, i); i >= len(b) || b[i] == ']' {
+		if i = scan.Blanks(b, i); i >= len(b) || b[i] == ']' {
 			return i + 1
 		}
 		if b[i] == ',' {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -41,13 +42,15 @@ func Objects(image string) []Object {
 	return []Object{
 		{"wrong-references", "10,000 params, and 60,000 references to a missing one", b.wrongReferences},
 		{"step-results", "valid: 15,000 results of a step, and 30,000 references to one", b.stepResults},
-		{"unknown-params", "30,000 params that the pipeline does not declare", b.unknownParams},
+		{"unknown-params", "24,500 params that the pipeline does not declare", b.unknownParams},
 		{"missing-tasks", "35,000 references to results of missing tasks", b.missingTasks},
 		{"matrix", "a matrix of 20 params with 2,000 values each", b.matrix},
 		{"deep-when", "900 tasks with 8 conditions each, all of which refer to an earlier task", b.when},
 		{"cel", "12 conditions in CEL with 100,000 characters each", b.cel},
 		{"deep-cel", "a condition in CEL of 250,000 nested brackets", b.deepCEL},
-		{"defaults", "a chain of 18,000 defaults, each of which refers to the next", b.defaults},
+		{"defaults", "a chain of 16,000 defaults, each of which refers to the next", b.defaults},
+		{"no-names", "60,000 params without a name", b.noNames},
+		{"small-env", "90,000 variables of the environment of a step", b.smallEnv},
 		{"graph", "1,000 tasks, each of which runs after a hundred others", b.graph},
 	}
 }
@@ -92,10 +95,28 @@ func (b builder) stepResults(part float64) client.Object {
 
 func (b builder) unknownParams(part float64) client.Object {
 	run := b.run(b.task("t"))
-	for i := range count(30_000, part) {
+	for i := range count(24_500, part) {
 		run.Spec.Params = append(run.Spec.Params, v1.Param{Name: fmt.Sprintf("p%d", i), Value: v1.StringValue("x")})
 	}
 	return run
+}
+
+// noNames is refused value by value: the API server would compare each error with all others.
+func (b builder) noNames(part float64) client.Object {
+	run := b.run(b.task("t"))
+	for range count(60_000, part) {
+		run.Spec.Params = append(run.Spec.Params, v1.Param{Value: v1.StringValue("")})
+	}
+	return run
+}
+
+// smallEnv has the most elements that 1.5 MB can have of a list with a schema of several fields.
+func (b builder) smallEnv(part float64) client.Object {
+	steps := b.steps("true")
+	for range count(90_000, part) {
+		steps[0].Env = append(steps[0].Env, corev1.EnvVar{Name: "A"})
+	}
+	return &v1.TaskRun{Spec: v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Steps: steps}}}
 }
 
 func (b builder) missingTasks(part float64) client.Object {
@@ -158,7 +179,7 @@ func (b builder) deepCEL(part float64) client.Object {
 
 func (b builder) defaults(part float64) client.Object {
 	run := b.run(b.task("t"))
-	for i := range count(18_000, part) {
+	for i := range count(16_000, part) {
 		next := v1.StringValue(fmt.Sprintf("$(params.p%d)", i+1))
 		run.Spec.PipelineSpec.Params = append(run.Spec.PipelineSpec.Params, v1.ParamSpec{Name: fmt.Sprintf("p%d", i), Default: &next})
 	}

@@ -48,6 +48,7 @@ func TestAdmission(t *testing.T) {
 	})
 	t.Run("unknown fields are refused by name, for every client", func(t *testing.T) { refuseUnknown(t, namespace) })
 	t.Run("fields in another case get their names", func(t *testing.T) { respell(t, namespace) })
+	t.Run("what would occupy the API server is refused before its schema", func(t *testing.T) { refuseCostly(t, namespace) })
 	t.Run("a StepAction is served in two versions", func(t *testing.T) { serveAlpha(t, namespace) })
 	t.Run("labels can change while the webhook refuses the spec", func(t *testing.T) {
 		// An object that was stored without the webhooks, in an excluded namespace.
@@ -75,6 +76,41 @@ func TestAdmission(t *testing.T) {
 			t.Errorf("want the label, got: %v", err)
 		}
 	})
+}
+
+// refuseCostly sends lists of 5,000 elements whose mistakes the schema would report one by one. The API server compares each with all
+// others. That the webhook refuses them shows in the message: it ends after the first mistakes.
+func refuseCostly(t *testing.T, namespace string) {
+	t.Helper()
+	var many []any
+	for range 5000 {
+		many = append(many, map[string]any{})
+	}
+	steps := []any{map[string]any{"image": "busybox:1"}}
+	cases := map[string]struct {
+		version, kind string
+		spec          map[string]any
+	}{
+		"Params":            {"tekton.dev/v1", "TaskRun", map[string]any{"taskRef": map[string]any{"name": "a"}, "params": many}},
+		"Environment":       {"tekton.dev/v1", "Task", map[string]any{"steps": []any{map[string]any{"image": "a", "env": many}}}},
+		"Volumes":           {"tekton.dev/v1", "Task", map[string]any{"steps": steps, "volumes": many}},
+		"Tasks":             {"tekton.dev/v1", "Pipeline", map[string]any{"tasks": many}},
+		"TaskRunSpecs":      {"tekton.dev/v1", "PipelineRun", map[string]any{"taskRunSpecs": many}},
+		"CustomRun":         {"tekton.dev/v1beta1", "CustomRun", map[string]any{"params": many}},
+		"StepAction":        {"tekton.dev/v1beta1", "StepAction", map[string]any{"image": "a", "env": many}},
+		"ResolutionRequest": {"resolution.tekton.dev/v1beta1", "ResolutionRequest", map[string]any{"params": many}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			o := &unstructured.Unstructured{Object: map[string]any{"apiVersion": tc.version, "kind": tc.kind, "spec": tc.spec}}
+			o.SetName("costly")
+			o.SetNamespace(namespace)
+			err := shared.client.Create(t.Context(), o)
+			if err == nil || !strings.Contains(err.Error(), "the check stopped after") || !strings.Contains(err.Error(), "Required value") {
+				t.Errorf("want the first mistakes, got %.400v", err)
+			}
+		})
+	}
 }
 
 // refuseBad creates each object of internal/validation/testdata/bad. The first comments of the file list parts of the

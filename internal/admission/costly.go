@@ -1,0 +1,49 @@
+package admission
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/sluice-ci/sluice/internal/admission/specschema"
+	"github.com/sluice-ci/sluice/internal/validation"
+)
+
+const (
+	// maxSteps limits how long the API server checks the schema of an object, in the steps of specschema: about 0.4 s. Usual elements are
+	// larger, so usual objects reach their limit of 1.5 MiB first.
+	maxSteps = 400_000
+	// maxRefused is how many values of an object the API server's own check may refuse. Its time grows with their square: 0.1 s for
+	// a thousand, 16 s for twenty thousand.
+	maxRefused = 100
+)
+
+// tooCostly returns the errors of an object whose check would occupy the API server, which has not begun it yet. An update of a stored
+// object that is as costly is admitted, because users must be able to cancel its run. old is nil for a new object.
+func (k Kind) tooCostly(ctx context.Context, raw, old []byte) field.ErrorList {
+	if !json.Valid(raw) {
+		return nil // the decoder refuses it
+	}
+	limits := specschema.Limits{Steps: maxSteps, Refused: maxRefused}
+	cost := k.schema.Measure(raw, limits)
+	if cost.Steps <= limits.Steps && cost.Refused <= limits.Refused {
+		return nil
+	}
+	if json.Valid(old) {
+		before := k.schema.Measure(old, specschema.Limits{Steps: math.MaxInt, Refused: math.MaxInt})
+		limits = specschema.Limits{Steps: max(limits.Steps, before.Steps), Refused: max(limits.Refused, before.Refused)}
+		cost = k.schema.Measure(raw, limits)
+	}
+	report := validation.NewReport(ctx, nil)
+	switch {
+	case cost.Refused > limits.Refused:
+		report.Add(cost.Errors...)
+	case cost.Steps > limits.Steps:
+		report.Add(field.Forbidden(field.NewPath("spec"), fmt.Sprintf("it has too many small elements: the API server would need more "+
+			"than %d steps to check them; split the object, or pass many values as one param of type array", limits.Steps)))
+	}
+	return report.Errors()
+}

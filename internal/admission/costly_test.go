@@ -1,0 +1,125 @@
+package admission
+
+import (
+	"strings"
+	"testing"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/validation"
+)
+
+// TestCostlyObjectsAreRefusedBeforeTheirSchema: the webhook of the defaults, which comes before the schemas, refuses what would occupy the
+// API server there. It leaves all other mistakes to the schemas and to the other webhook.
+func TestCostlyObjectsAreRefusedBeforeTheirSchema(t *testing.T) {
+	list := func(before, element string, n int, after string) string {
+		return before + strings.Repeat(element+",", n-1) + element + after
+	}
+	params := func(element string, n int) string {
+		return list(`{"spec":{"pipelineSpec":{"tasks":[{"name":"t","taskRef":{"name":"a"}}]},"params":[`, element, n, `]}}`)
+	}
+	cases := map[string]struct {
+		reason  string
+		kind    string
+		object  string
+		old     string
+		refused string
+	}{
+		"EmptyParams": {
+			reason:  "30 kB of these took the API server 16 s",
+			kind:    v1.KindPipelineRun,
+			object:  params(`{}`, 10_000),
+			refused: "spec.params[0].name: Required value",
+		},
+		"FewEmptyParams": {
+			reason: "the schema names the few mistakes of people",
+			kind:   v1.KindPipelineRun,
+			object: params(`{}`, 10),
+		},
+		"OtherTypes": {
+			reason:  "what does not decode makes the same errors",
+			kind:    v1.KindPipelineRun,
+			object:  params(`1`, 10_000),
+			refused: `spec.params[0]: Invalid value: "number": it must be of type object`,
+		},
+		"FewOtherTypes": {
+			reason: "the schema names them",
+			kind:   v1.KindPipelineRun,
+			object: params(`1`, 10),
+		},
+		"ManyParams": {
+			reason:  "each costs the API server as much as a large text",
+			kind:    v1.KindPipelineRun,
+			object:  params(`{"name":"a","value":"b"}`, 40_000),
+			refused: "spec: Forbidden: it has too many small elements: the API server would need more than 400000 steps",
+		},
+		"Params": {
+			reason: "as many as anybody uses",
+			kind:   v1.KindPipelineRun,
+			object: params(`{"name":"a","value":"b"}`, 20_000),
+		},
+		"LargeArray": {
+			reason: "a value of a param has no schema",
+			kind:   v1.KindPipelineRun,
+			object: params(list(`{"name":"a","value":[`, `"ab"`, 250_000, `]}`), 1),
+		},
+		"Heavy": {
+			reason:  "what takes too much memory was left to the schema before",
+			kind:    v1.KindPipelineRun,
+			object:  params(list(`{"name":"a","value":[`, `""`, 600_000, `]}`), 1),
+			refused: "it has too many small elements",
+		},
+		"Cancel": {
+			reason: "a stored run that is as costly can be cancelled",
+			kind:   v1.KindPipelineRun,
+			object: strings.Replace(params(`{}`, 10_000), `{"spec":{`, `{"spec":{"status":"Cancelled",`, 1),
+			old:    params(`{}`, 10_000),
+		},
+		"Worse": {
+			reason:  "it cannot become worse",
+			kind:    v1.KindPipelineRun,
+			object:  params(`{}`, 10_001),
+			old:     params(`{}`, 10_000),
+			refused: "spec.params[0].name: Required value",
+		},
+		"CancelMany": {
+			reason: "the same for the number of elements",
+			kind:   v1.KindPipelineRun,
+			object: params(`{"name":"a","value":"b"}`, 40_000),
+			old:    params(`{"name":"a","value":"b"}`, 40_001),
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			ask := admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
+				Operation: admissionv1.Create,
+				Object:    runtime.RawExtension{Raw: []byte(tc.object)},
+			}}
+			if tc.old != "" {
+				ask.Operation, ask.OldObject.Raw = admissionv1.Update, []byte(tc.old)
+			}
+			ask.Kind.Group, ask.Kind.Kind = v1.GroupName, tc.kind
+			answer := All(validation.DefaultLimits, noSettings).fillIn(t.Context(), ask)
+			switch {
+			case answer.Allowed != (tc.refused == ""):
+				t.Errorf("%s: allowed %t, %.300v", tc.reason, answer.Allowed, answer.Result)
+			case !answer.Allowed && !strings.Contains(answer.Result.Message, tc.refused):
+				t.Errorf("%s: want %q in %.300q", tc.reason, tc.refused, answer.Result.Message)
+			case !answer.Allowed && len(answer.Result.Message) > 20_000:
+				t.Errorf("%s: the message has %d bytes", tc.reason, len(answer.Result.Message))
+			}
+		})
+	}
+}
+
+// TestCostlyDefinitionsAreRefused: a definition from a resolver goes into a status, whose schema the API server checks in the same way.
+func TestCostlyDefinitionsAreRefused(t *testing.T) {
+	object := `{"spec":{"steps":[{"image":"a","env":[` + strings.TrimSuffix(strings.Repeat(`{},`, 10_000), ",") + `]}]}}`
+	err := All(validation.DefaultLimits, noSettings).Decode(t.Context(), v1.KindTask, []byte(object), &v1.Task{})
+	if err == nil || !strings.Contains(err.Error(), "spec.steps[0].env[0].name: Required value") {
+		t.Errorf("want the first mistake, got %.300v", err)
+	}
+}
