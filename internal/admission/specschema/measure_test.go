@@ -9,7 +9,7 @@ import (
 )
 
 // unlimited is no limit.
-var unlimited = Limits{Steps: 1 << 40, Refused: 1 << 40} //nolint:gochecknoglobals // Nothing changes it.
+var unlimited = Limits{Steps: 1 << 40, Refused: 1 << 40}
 
 func TestMeasure(t *testing.T) {
 	list := func(before, element string, n int, after string) string {
@@ -123,7 +123,7 @@ func FuzzMeasure(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if !json.Valid(raw) {
-			t.Skip("it is no JSON")
+			return // the webhook does not measure it
 		}
 		for _, kind := range []string{"TaskRun", "PipelineRun"} {
 			all := Of(kind).Measure(raw, unlimited)
