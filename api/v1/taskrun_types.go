@@ -69,7 +69,7 @@ type TaskRunSpec struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=64
-	// +kubebuilder:validation:XValidation:rule="self == '0' || self.matches('^([0-9]+([.][0-9]+)?(ns|us|µs|ms|s|m|h))+$') && duration(self) <= duration('876000h')",message="must be a duration such as 1h30m or 90s, of at most 876000h (100 years)"
+	// +kubebuilder:validation:XValidation:rule="self == '0' || self.matches('^([0-9]+([.][0-9]+)?(ns|us|µs|ms|s|m|h))+$') && duration(self) <= duration('876000h')",message="must be a duration such as 1h30m or 90s, of at most 876000h (100 years)",messageExpression="'must be a duration such as 1h30m or 90s, of at most 876000h (100 years), got \"' + self + '\"'"
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 	// PodTemplate sets fields of the pod: scheduling, volumes, network and identity.
 	// +optional

@@ -43,6 +43,46 @@ func TestBoundIntOrString(t *testing.T) {
 	}
 }
 
+// TestBoundInt32: an API server before Kubernetes 1.36 stored a containerPort of 99999999999, which stopped every watch of its kind.
+func TestBoundInt32(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		in     map[string]any
+		want   map[string]any
+	}{
+		"Free": {
+			reason: "The format alone binds no API server before 1.36.",
+			in:     map[string]any{"items": map[string]any{"type": "integer", "format": "int32"}},
+			want: map[string]any{"items": map[string]any{
+				"type": "integer", "format": "int32", "minimum": int64(-2147483648), "maximum": int64(2147483647),
+			}},
+		},
+		"Narrower": {
+			reason: "A bound that the type declares stays.",
+			in:     map[string]any{"type": "integer", "format": "int32", "minimum": int64(1)},
+			want:   map[string]any{"type": "integer", "format": "int32", "minimum": int64(1), "maximum": int64(2147483647)},
+		},
+		"Int64": {
+			reason: "An API server takes no number for an integer that an int64 cannot hold.",
+			in:     map[string]any{"type": "integer", "format": "int64"},
+			want:   map[string]any{"type": "integer", "format": "int64"},
+		},
+		"Property": {
+			reason: "The name of a property is no schema.",
+			in:     map[string]any{"properties": map[string]any{"format": map[string]any{"type": "string"}}},
+			want:   map[string]any{"properties": map[string]any{"format": map[string]any{"type": "string"}}},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			each(tc.in, boundInt32)
+			if !reflect.DeepEqual(tc.in, tc.want) {
+				t.Errorf("%s\nboundInt32(): got %v, want %v", tc.reason, tc.in, tc.want)
+			}
+		})
+	}
+}
+
 func TestQuantityPattern(t *testing.T) {
 	pattern := regexp.MustCompile(quantity)
 	for _, s := range []string{"1", "+1", "-1", "1.", ".5", "1.5", "100m", "64Mi", "1Ei", "1E", "1e3", "1E-3", "3u", "7n"} {

@@ -33,6 +33,7 @@ func rewrite(file string) error {
 		return fmt.Errorf("cannot decode CRD %q: %w", file, err)
 	}
 	each(crd, boundIntOrString)
+	each(crd, boundInt32)
 	each(crd, joinParagraphs)
 	each(crd, admitCustomTask)
 	relaxStatus(crd)

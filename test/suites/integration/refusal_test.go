@@ -227,7 +227,13 @@ func refusals() map[string]refusal {
 			reason: "It would not decode, and stop every watch.",
 			kind:   "Task",
 			yaml:   `spec: {steps: [{image: a}], sidecars: [{name: s, image: a, ports: [{containerPort: 99999999999}]}]}`,
-			want:   []string{"spec.sidecars[0].ports[0].containerPort", "int32"},
+			want:   []string{"spec.sidecars[0].ports[0].containerPort", "99999999999", "2147483647"},
+		},
+		"Int64": {
+			reason: "It would not decode, either.",
+			kind:   "TaskRun",
+			yaml:   `spec: {taskSpec: {steps: [{image: a}]}, podTemplate: {securityContext: {runAsUser: 99999999999999999999}}}`,
+			want:   []string{"spec.podTemplate.securityContext.runAsUser", "integer"},
 		},
 	}
 }
