@@ -16,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/version"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
@@ -96,6 +97,7 @@ func TestScripts(t *testing.T) {
 			"shows":    shows,
 			"restrict": restrict,
 		},
+		Condition: func(name string) (bool, error) { return atLeast(c, name) },
 	})
 }
 
@@ -106,6 +108,27 @@ func connect(t *testing.T) *cluster.Cluster {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// atLeast decides conditions of scripts such as [kubernetes:1.35], which is true on that version of Kubernetes and on later ones.
+func atLeast(c *cluster.Cluster, condition string) (bool, error) {
+	since, isVersion := strings.CutPrefix(condition, "kubernetes:")
+	if !isVersion {
+		return false, fmt.Errorf("unknown condition %q; write kubernetes:1.35, for example", condition)
+	}
+	found, err := c.Kube.Discovery().ServerVersion()
+	if err != nil {
+		return false, fmt.Errorf("cannot read the version of the API server: %w", err)
+	}
+	server, err := version.ParseGeneric(found.GitVersion)
+	if err != nil {
+		return false, err
+	}
+	wanted, err := version.ParseGeneric(since)
+	if err != nil {
+		return false, err
+	}
+	return server.AtLeast(wanted), nil
 }
 
 // setUp gives each script a new namespace, and a kubeconfig whose context has this namespace.
