@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"sync"
 	"time"
 
 	"github.com/sluice-ci/sluice/test/chaos/attack"
+	"github.com/sluice-ci/sluice/test/testutil/machine"
 )
 
 // drip is the time between two bytes of a slow hostile registry.
@@ -44,7 +44,7 @@ func ways() [attack.Registries]func(context.Context, net.Conn) {
 
 // openRegistries opens the registries on an address of this machine that pods can reach.
 func openRegistries() (*registries, error) {
-	host, err := address()
+	host, err := machine.Address()
 	if err != nil {
 		return nil, err
 	}
@@ -60,20 +60,6 @@ func openRegistries() (*registries, error) {
 		r.all.Go(func() { r.serve(ctx, l, answer) })
 	}
 	return r, nil
-}
-
-// address returns an address of this machine that is not its loopback address.
-func address() (string, error) {
-	all, err := net.InterfaceAddrs()
-	if err != nil {
-		return "", fmt.Errorf("cannot list the addresses of this machine: %w", err)
-	}
-	for _, a := range all {
-		if ip, ok := a.(*net.IPNet); ok && ip.IP.To4() != nil && ip.IP.IsGlobalUnicast() {
-			return ip.IP.String(), nil
-		}
-	}
-	return "", errors.New("cannot find an address of this machine that pods can reach")
 }
 
 // serve handles one connection after another until the listener is closed.

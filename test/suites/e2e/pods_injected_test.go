@@ -17,9 +17,12 @@ import (
 const meshDelay = 5 * time.Second
 
 // readyAfterDelay makes the injected container ready only after meshDelay.
-const readyAfterDelay = `readinessProbe: Object.spec.containers.readinessProbe{
-	initialDelaySeconds: 5, periodSeconds: 1, exec: Object.spec.containers.readinessProbe.exec{command: ["true"]}
-}`
+func readyAfterDelay(c *corev1.Container) {
+	c.ReadinessProbe = &corev1.Probe{
+		InitialDelaySeconds: int32(meshDelay / time.Second), PeriodSeconds: 1,
+		ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"true"}}},
+	}
+}
 
 // TestFirstStepWaitsForInjectedSidecar: the first step starts only after the injected container is ready, and the run ends as
 // any other one.

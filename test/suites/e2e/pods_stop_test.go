@@ -14,7 +14,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/testutil/injection"
 	"github.com/sluice-ci/sluice/test/testutil/kube"
+	"github.com/sluice-ci/sluice/test/testutil/machine"
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
 
@@ -124,7 +126,7 @@ func makeRoom(t *testing.T, n *suite.Namespace) {
 // meshContainer is the name of the container that a service mesh adds to pods.
 const meshContainer = "mesh"
 
-// TestInjectedSidecarIsStopped: a policy of the cluster adds a container to the pod that never ends. The container must
+// TestInjectedSidecarIsStopped: a webhook adds a container to the pod that never ends. The container must
 // neither delay the end of the run nor continue after it.
 func TestInjectedSidecarIsStopped(t *testing.T) {
 	bothWays(t, named{
@@ -161,24 +163,36 @@ func wantInjectedEnd(t *testing.T, n *suite.Namespace, run *v1.TaskRun) {
 	t.Errorf("pod %q has no container %q: %v", pod.Name, meshContainer, suite.Containers(pod))
 }
 
-// inject adds a container to each pod that is created in the namespace after this call, as a mesh does. Fields are further fields
-// of the container, as an expression in CEL.
-func inject(t *testing.T, n *suite.Namespace, fields ...string) {
+// inject adds a container to each pod that is created in the namespace after this call, as a mesh does. Each change is made to the
+// container first.
+func inject(t *testing.T, n *suite.Namespace, changes ...func(*corev1.Container)) {
 	t.Helper()
-	for _, object := range kube.Injection(n.Name, meshContainer, fields...) {
-		if err := n.Client.Create(t.Context(), object); err != nil {
-			t.Fatalf("cannot create %T: %v", object, err)
-		}
-		t.Cleanup(func() {
-			if err := client.IgnoreNotFound(n.Client.Delete(context.Background(), object)); err != nil { // the test's context has ended
-				t.Error(err)
-			}
-		})
+	address, err := machine.Address()
+	if err != nil {
+		t.Fatal(err)
 	}
+	container := injection.Endless(meshContainer)
+	for _, change := range changes {
+		change(&container)
+	}
+	injector, err := injection.Start(address, container)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(injector.Close)
+	configuration := injector.Configuration(n.Name)
+	if err := n.Client.Create(t.Context(), configuration); err != nil {
+		t.Fatalf("cannot create %T: %v", configuration, err)
+	}
+	t.Cleanup(func() {
+		if err := client.IgnoreNotFound(n.Client.Delete(context.Background(), configuration)); err != nil { // the test's context has ended
+			t.Error(err)
+		}
+	})
 	awaitInjection(t, n)
 }
 
-// awaitInjection waits until the policy is in effect, which is shortly after its creation.
+// awaitInjection waits until the webhook is in effect, which is shortly after its creation.
 func awaitInjection(t *testing.T, n *suite.Namespace) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)

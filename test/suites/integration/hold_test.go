@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/testutil/injection"
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
@@ -21,14 +22,7 @@ import (
 // A kubelet that starts the step at once finds it held. A pod without such a container is stored with its step free.
 func TestStepsAreHeldBeforeTheyCanStart(t *testing.T) {
 	plain, meshed := newPlace(t), newPlace(t)
-	for _, object := range kube.Injection(meshed, "mesh-proxy") {
-		create(t, object)
-		t.Cleanup(func() {
-			if err := client.IgnoreNotFound(shared.client.Delete(context.Background(), object)); err != nil {
-				t.Error(err)
-			}
-		})
-	}
+	inject(t, meshed)
 	eventually(t, func(ctx context.Context) error { return heldSteps(ctx, meshed) })
 	supervise(t, newRelay(t))
 	for name, tc := range map[string]struct {
@@ -55,6 +49,23 @@ func TestStepsAreHeldBeforeTheyCanStart(t *testing.T) {
 			}
 		})
 	}
+}
+
+// inject adds a container to each pod that is created in a namespace, as a mesh does.
+func inject(t *testing.T, namespace string) {
+	t.Helper()
+	injector, err := injection.Start("127.0.0.1", injection.Endless("mesh-proxy")) // the API server has the network of this machine
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(injector.Close)
+	configuration := injector.Configuration(namespace)
+	create(t, configuration)
+	t.Cleanup(func() {
+		if err := client.IgnoreNotFound(shared.client.Delete(context.Background(), configuration)); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // heldSteps returns an error until the API server injects a container into the pods of a namespace, and refuses one of a TaskRun

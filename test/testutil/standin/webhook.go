@@ -3,32 +3,23 @@
 package standin
 
 import (
-	"context"
-	"crypto/tls"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"slices"
 	"sync"
-	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/util/cert"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/test/testutil/tektoncrds"
+	"github.com/sluice-ci/sluice/test/testutil/webhook"
 )
-
-// maxReview is the largest request of the API server: an object of 1.5 MiB before and after, encoded as JSON.
-const maxReview = 16 << 20
 
 // Webhook is a strict validating webhook. It refuses objects and statuses with fields that Tekton's types do not have, and
 // changes of a run that Tekton refuses.
@@ -44,31 +35,19 @@ type Webhook struct {
 // NewWebhook serves a webhook on a loopback address, until Close.
 func NewWebhook() *Webhook {
 	w := &Webhook{seen: map[string]int{}}
-	w.server = httptest.NewTLSServer(w)
+	w.server = httptest.NewTLSServer(webhook.Handler(w.answer))
 	return w
 }
 
 // NewWebhookOn starts the webhook on the given IP address of this machine. An API server in another network namespace cannot reach
 // the loopback address that NewWebhook uses.
 func NewWebhookOn(ip string) (*Webhook, error) {
-	certificate, key, err := cert.GenerateSelfSignedCertKey(ip, []net.IP{net.ParseIP(ip)}, nil)
-	if err != nil {
-		return nil, fmt.Errorf("cannot create a certificate for %q: %w", ip, err)
-	}
-	pair, err := tls.X509KeyPair(certificate, key)
+	w := &Webhook{seen: map[string]int{}}
+	server, err := webhook.Serve(ip, w.answer)
 	if err != nil {
 		return nil, err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", net.JoinHostPort(ip, "0"))
-	if err != nil {
-		return nil, fmt.Errorf("cannot serve a webhook on %q: %w", ip, err)
-	}
-	w := &Webhook{seen: map[string]int{}}
-	w.server = &httptest.Server{
-		Listener: listener, TLS: &tls.Config{Certificates: []tls.Certificate{pair}},
-		Config: &http.Server{Handler: w, ReadHeaderTimeout: time.Minute},
-	}
-	w.server.StartTLS()
+	w.server = server
 	return w, nil
 }
 
@@ -106,14 +85,13 @@ func (w *Webhook) upgrades() []string {
 // Configuration returns the object that makes the API server ask the webhook about every write, also of a status. As with
 // Tekton, a write fails if the webhook does not respond.
 func (w *Webhook) Configuration() *admissionregistrationv1.ValidatingWebhookConfiguration {
-	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.server.Certificate().Raw})
 	kinds := []string{"tasks", "taskruns", "pipelines", "pipelineruns", "stepactions"}
 	resources := slices.Concat(kinds, []string{"taskruns/status", "pipelineruns/status"})
 	return &admissionregistrationv1.ValidatingWebhookConfiguration{
 		ObjectMeta: metav1.ObjectMeta{Name: "validation.stand-in"},
 		Webhooks: []admissionregistrationv1.ValidatingWebhook{{
 			Name:         "validation.stand-in.example.com",
-			ClientConfig: admissionregistrationv1.WebhookClientConfig{URL: &w.server.URL, CABundle: certificate},
+			ClientConfig: webhook.ClientConfig(w.server),
 			Rules: []admissionregistrationv1.RuleWithOperations{{
 				Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create, admissionregistrationv1.Update},
 				Rule: admissionregistrationv1.Rule{
@@ -127,38 +105,14 @@ func (w *Webhook) Configuration() *admissionregistrationv1.ValidatingWebhookConf
 	}
 }
 
-// ServeHTTP answers a review.
-func (w *Webhook) ServeHTTP(out http.ResponseWriter, in *http.Request) {
-	var review admissionv1.AdmissionReview
-	body, err := io.ReadAll(io.LimitReader(in.Body, maxReview))
-	if err == nil {
-		err = json.Unmarshal(body, &review)
-	}
-	if err == nil && review.Request == nil {
-		err = errors.New("the review has no request")
-	}
-	if err != nil {
-		http.Error(out, err.Error(), http.StatusBadRequest)
-		return
-	}
-	request := review.Request
-	review.Response = &admissionv1.AdmissionResponse{UID: request.UID, Allowed: true}
+// answer responds to a review.
+func (w *Webhook) answer(request *admissionv1.AdmissionRequest) admissionv1.AdmissionResponse {
 	judged := Judge(request, w.upgrades()...)
 	w.note(request, judged)
 	if judged != nil {
-		review.Response.Allowed = false
-		review.Response.Result = &metav1.Status{Code: http.StatusBadRequest, Message: judged.Error()}
+		return admissionv1.AdmissionResponse{Result: &metav1.Status{Code: http.StatusBadRequest, Message: judged.Error()}}
 	}
-	review.Request = nil
-	out.Header().Set("Content-Type", "application/json")
-	answer, err := json.Marshal(review)
-	if err != nil {
-		http.Error(out, err.Error(), http.StatusInternalServerError) // the API server treats this as a failure
-		return
-	}
-	if _, err := out.Write(answer); err != nil {
-		return // the API server has closed the connection
-	}
+	return admissionv1.AdmissionResponse{Allowed: true}
 }
 
 func (w *Webhook) note(request *admissionv1.AdmissionRequest, judged error) {
