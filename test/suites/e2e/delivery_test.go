@@ -18,17 +18,23 @@ import (
 // TestDeliveryFollowsTheVersion: without a flag, the version of the API server decides how pods get the in-pod binary.
 func TestDeliveryFollowsTheVersion(t *testing.T) {
 	n := suite.NewNamespace(t)
+	run := n.Task(t, v1.TaskSpec{Steps: []v1.Step{kube.Script("none", "true")}})
+	suite.WantSucceeded(t, run.Status.Condition())
+	wantDelivery(t, n.AwaitPodEnd(t, run), ofTheVersion(t, n))
+}
+
+// ofTheVersion returns how pods get the in-pod binary on the version of the API server.
+func ofTheVersion(t *testing.T, n *suite.Namespace) pod.Delivery {
+	t.Helper()
 	server, err := n.Kube.Discovery().ServerVersion()
 	if err != nil {
 		t.Fatalf("cannot read the version of the API server: %v", err)
 	}
-	want, err := pod.DeliveryFor("auto", server.Major, server.Minor)
+	delivery, err := pod.DeliveryFor("auto", server.Major, server.Minor)
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := n.Task(t, v1.TaskSpec{Steps: []v1.Step{kube.Script("none", "true")}})
-	suite.WantSucceeded(t, run.Status.Condition())
-	wantDelivery(t, n.AwaitPodEnd(t, run), want)
+	return delivery
 }
 
 // TestInitContainerDelivery: with --inpod-delivery=init-container, runs are the same on each version of Kubernetes.

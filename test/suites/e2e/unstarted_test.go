@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
@@ -60,7 +61,8 @@ func TestStepThatCannotStart(t *testing.T) {
 
 // TestPodThatCannotHaveASandbox: a run ends long before its timeout if the memory limit of its pod is too low for a sandbox.
 // The message quotes the kubelet, which reports it only in events. With sidecar-logs the results sidecar has no limit, and
-// therefore the pod has none.
+// therefore the pod has none. The same is true of the init container before Kubernetes 1.35: there the sandbox starts, and the step
+// does not.
 func TestPodThatCannotHaveASandbox(t *testing.T) {
 	n := suite.NewNamespace(t)
 	n.UseFlags(t, kube.TerminationMessage, 4096)
@@ -68,8 +70,11 @@ func TestPodThatCannotHaveASandbox(t *testing.T) {
 	step.ComputeResources.Limits = corev1.ResourceList{corev1.ResourceMemory: *quantity(tooSmall)}
 	run := n.Start(t, v1.TaskRunSpec{TaskSpec: &v1.TaskSpec{Steps: []v1.Step{step}}, Timeout: &metav1.Duration{Duration: time.Hour}})
 	n.Finish(t, run)
-	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonFailed, "FailedCreatePodSandBox",
-		"the memory limit of the pod is "+tooSmall, "step-small")
+	words := map[pod.Delivery][]string{
+		pod.ImageVolume:   {"FailedCreatePodSandBox", "the memory limit of the pod is " + tooSmall, "step-small"},
+		pod.InitContainer: {`container "step-small" could not be started`, "StartError"},
+	}[ofTheVersion(t, n)]
+	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonFailed, words...)
 	n.AwaitPodEnd(t, run)
 }
 
