@@ -4,12 +4,15 @@ package takeover
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/client-go/discovery"
 )
 
 var update = flag.Bool("update", false, "write the plan into docs/takeover.md")
@@ -32,7 +35,7 @@ func TestPlanOfATektonCluster(t *testing.T) {
 
 	before := contents(t, c, older)
 	plan := execute(t, "takeover", "plan")
-	wantOnPage(t, plan)
+	wantOnPage(t, asOnPage(t, plan))
 	if diff := cmp.Diff(plan, execute(t, "takeover", "plan")); diff != "" {
 		t.Errorf("two plans differ:\n%s", diff)
 	}
@@ -64,6 +67,34 @@ func TestPlanOfATektonCluster(t *testing.T) {
 	if after := execute(t, "takeover", "plan"); strings.Contains(after, stored) {
 		t.Errorf("the plan after the migration:\n%s", after)
 	}
+}
+
+// asOnPage returns the plan of a cluster with the version of Kubernetes in localkube/go.mod, which is that of the page. The rest does not
+// depend on the version.
+func asOnPage(t *testing.T, plan string) string {
+	t.Helper()
+	c, err := discovery.NewDiscoveryClientForConfig(config(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := c.ServerVersion()
+	if err != nil {
+		t.Fatalf("cannot read the version of the API server: %v", err)
+	}
+	modules, err := os.ReadFile(filepath.Join(root, "localkube", "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	required := regexp.MustCompile(`(?m)^\tk8s\.io/kubernetes (v\S+)$`).FindSubmatch(modules)
+	if required == nil {
+		t.Fatal("localkube/go.mod does not require k8s.io/kubernetes")
+	}
+	const line = "\nKubernetes is %s.\n"
+	own := fmt.Sprintf(line, server.GitVersion)
+	if !strings.Contains(plan, own) {
+		t.Errorf("want %q in the plan:\n%s", own, plan)
+	}
+	return strings.Replace(plan, own, fmt.Sprintf(line, required[1]), 1)
 }
 
 // wantOnPage checks that the page has the plan. With -update it writes the plan into the page.

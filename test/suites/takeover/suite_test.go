@@ -21,6 +21,7 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -48,16 +49,22 @@ func TestMain(m *testing.M) {
 // connect returns a client of the cluster of the current kubeconfig, which must not have Tekton's kinds yet.
 func connect(t *testing.T) client.Client {
 	t.Helper()
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
+	c, err := client.New(config(t), client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// config returns the configuration of the current kubeconfig.
+func config(t *testing.T) *rest.Config {
+	t.Helper()
+	c, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
 		clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig()
 	if err != nil {
 		t.Fatalf("cannot load kubeconfig: %v; make test-integration starts an API server", err)
 	}
-	config.QPS, config.Burst = 200, 400 // a client-side limit must not slow down polling
-	c, err := client.New(config, client.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c.QPS, c.Burst = 200, 400 // a client-side limit must not slow down polling
 	return c
 }
 
