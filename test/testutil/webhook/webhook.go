@@ -4,6 +4,7 @@ package webhook
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -52,6 +53,13 @@ func Serve(ip string, answer Answer) (*httptest.Server, error) {
 func ClientConfig(server *httptest.Server) admissionregistrationv1.WebhookClientConfig {
 	block := &pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}
 	return admissionregistrationv1.WebhookClientConfig{URL: &server.URL, CABundle: pem.EncodeToMemory(block)}
+}
+
+// Trusting returns a client that trusts the certificate of a webhook, and no other one, as the API server does.
+func Trusting(config admissionregistrationv1.WebhookClientConfig) *http.Client {
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(config.CABundle)
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
 }
 
 // Handler decodes each review and encodes its response. A review that it cannot decode gets status 400.

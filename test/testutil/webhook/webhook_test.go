@@ -21,9 +21,7 @@ func TestServe(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	if config := webhook.ClientConfig(server); *config.URL != server.URL || !strings.Contains(string(config.CABundle), "CERTIFICATE") {
-		t.Errorf("want the address %q and a certificate, got %q and %q", server.URL, *config.URL, config.CABundle)
-	}
+	config := webhook.ClientConfig(server)
 	for name, tc := range map[string]struct {
 		reason string
 		body   string
@@ -50,7 +48,7 @@ func TestServe(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			code, got := post(t, server.Client(), server.URL, tc.body)
+			code, got := post(t, webhook.Trusting(config), *config.URL, tc.body)
 			if diff := cmp.Diff(tc.want, got); diff != "" || code != tc.code {
 				t.Errorf("%s got status %d, want %d (-want +got):\n%s", tc.reason, code, tc.code, diff)
 			}
