@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math"
 	"math/bits"
 	"strconv"
 	"time"
@@ -236,8 +235,6 @@ func (m *meter) text(raw []byte, s *Schema) {
 	}
 }
 
-const noInt32 = "it is no integer of 32 bits"
-
 func isTime(text string) bool {
 	_, err := time.Parse(time.RFC3339, text)
 	return err == nil
@@ -249,8 +246,6 @@ func (m *meter) number(raw []byte, s *Schema) {
 	switch {
 	case (s.kind == "integer" || s.intOrString) && (err != nil || !whole):
 		m.refuse(field.TypeInvalid(nil, string(raw), "it must be of type "+s.expected()))
-	case s.int32 && (number < math.MinInt32 || number > math.MaxInt32):
-		m.refuse(field.Invalid(nil, string(raw), noInt32))
 	case !s.number.has(number):
 		m.refuse(field.Invalid(nil, string(raw), "it is out of range"))
 	}

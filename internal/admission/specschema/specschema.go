@@ -114,7 +114,7 @@ func parse(text []byte) (map[string]*Schema, error) {
 func (w written) schema(before []*Schema) (*Schema, error) {
 	s := &Schema{
 		kind: w.Type, intOrString: w.IntOrString, nullable: w.Nullable, defaulted: w.Default,
-		names: len(w.Properties), required: w.Required, int32: w.Format == "int32", time: w.Format == "date-time",
+		names: len(w.Properties), required: w.Required, time: w.Format == "date-time",
 		length: bounds{w.MinLength, w.MaxLength}, number: bounds{w.Minimum, w.Maximum}, count: bounds{w.MinItems, w.MaxItems},
 	}
 	if len(s.required) > maxRequired {
