@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,6 +15,8 @@ import (
 	resolutionv1beta1 "github.com/sluice-ci/sluice/api/resolution/v1beta1"
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
+	"github.com/sluice-ci/sluice/internal/cloudevents"
+	"github.com/sluice-ci/sluice/internal/cloudevents/mark"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/objectsize"
 	"github.com/sluice-ci/sluice/internal/ownership"
@@ -24,13 +27,13 @@ import (
 )
 
 // cacheOptions keeps the cache small: it holds only pods of runs, the settings, the Secrets of the installation, and the
-// fields that a reconcile reads. Beside Tekton it keeps only what identifies the runs of Tekton.
-func cacheOptions(o *options) (cache.Options, error) {
+// fields that a reconcile reads. Sent says which events of finished runs need not be remembered. Beside Tekton it keeps only what identifies the runs of Tekton.
+func cacheOptions(o *options, sent *mark.Current) (cache.Options, error) {
 	pods, err := podsOfRuns(o)
 	if err != nil {
 		return cache.Options{}, err
 	}
-	runs := o.runs()
+	runs, records := o.runs(), cloudevents.NewTrimmer(sent, time.Now)
 	byObject := map[client.Object]cache.ByObject{
 		&corev1.ConfigMap{}: {Namespaces: configMaps(o)},
 		&corev1.Secret{}:    {Namespaces: map[string]cache.Config{o.namespace: {}}},
@@ -39,12 +42,18 @@ func cacheOptions(o *options) (cache.Options, error) {
 			if runs.TrimTaskRun(tr) {
 				keepLength(tr, tr.Status.Done())
 				taskrun.Trim(tr)
+				if tr.Status.Done() {
+					tr.Status.Annotations = records.Trim(tr.Status.Annotations, tr.Status.CompletionTime)
+				}
 			}
 		})},
 		&v1.PipelineRun{}: {Transform: transform(func(pr *v1.PipelineRun) {
 			if runs.TrimPipelineRun(pr) {
 				keepLength(pr, pr.Status.Done())
 				pipelinerun.Trim(pr)
+				if pr.Status.Done() {
+					pr.Status.Annotations = records.Trim(pr.Status.Annotations, pr.Status.CompletionTime)
+				}
 			}
 		})},
 	}

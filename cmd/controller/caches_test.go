@@ -13,7 +13,7 @@ import (
 // cached returns the options for objects of the type of a sample, such as "*v1.TaskRun".
 func cached(t *testing.T, o *options, kind string) (cache.ByObject, bool) {
 	t.Helper()
-	all, err := cacheOptions(o)
+	all, err := cacheOptions(o, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/sluice-ci/sluice/internal/clientinfo"
 	"github.com/sluice-ci/sluice/internal/cloudevents"
+	"github.com/sluice-ci/sluice/internal/cloudevents/mark"
 	"github.com/sluice-ci/sluice/internal/config"
 	counts "github.com/sluice-ci/sluice/internal/metrics"
 	"github.com/sluice-ci/sluice/internal/partial/checked"
@@ -57,7 +58,8 @@ func run(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	mgr, err := newManager(restConfig, o)
+	sent := &mark.Current{}
+	mgr, err := newManager(restConfig, o, sent)
 	if err != nil {
 		return err
 	}
@@ -68,8 +70,11 @@ func run(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	events := addEvents(mgr, o, monitor, store)
+	events := addEvents(mgr, o, monitor, store, sent)
 	if err := watchConfig(ctx, mgr, o, transports, store); err != nil {
+		return err
+	}
+	if err := cloudevents.LoadMark(ctx, mgr.GetAPIReader(), o.namespace, sent); err != nil {
 		return err
 	}
 	bundles, err := addBundleSource(mgr, o.workloadAPI)
@@ -91,7 +96,7 @@ func run(ctx context.Context, o *options) error {
 	if err := addClientInfo(mgr, o); err != nil {
 		return err
 	}
-	if err := addRetention(ctx, mgr, o, store, monitor); err != nil {
+	if err := addRetention(ctx, mgr, o, store, monitor, sent); err != nil {
 		return err
 	}
 	if err := errors.Join(monitor.addToManager(ctx, mgr, store, o.runs()), monitor.export(ctx, o, store)); err != nil {
@@ -119,12 +124,12 @@ func detectDelivery(restConfig *rest.Config, setting string) (pod.Delivery, erro
 const gracePeriod = 10 * time.Second
 
 // managerOptions returns the options of the manager. Its client writes nothing that its cache has shortened.
-func managerOptions(o *options) (ctrl.Options, error) {
+func managerOptions(o *options, sent *mark.Current) (ctrl.Options, error) {
 	kinds, err := scheme.New()
 	if err != nil {
 		return ctrl.Options{}, err
 	}
-	caches, err := cacheOptions(o)
+	caches, err := cacheOptions(o, sent)
 	if err != nil {
 		return ctrl.Options{}, err
 	}
@@ -143,8 +148,8 @@ func managerOptions(o *options) (ctrl.Options, error) {
 	}, nil
 }
 
-func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
-	opts, err := managerOptions(o)
+func newManager(restConfig *rest.Config, o *options, sent *mark.Current) (ctrl.Manager, error) {
+	opts, err := managerOptions(o, sent)
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func samples(t *testing.T) map[string]sample {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := cacheOptions(&options{namespace: "sluice-system", coexist: true, managedBy: v1.ManagedBySluice, tektonNamespace: "t"})
+	all, err := cacheOptions(&options{namespace: "sluice-system", coexist: true, managedBy: v1.ManagedBySluice, tektonNamespace: "t"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +291,7 @@ func TestShortenedObjectsAreNotWritten(t *testing.T) {
 
 // TestManagerRefusesShortenedObjects: the client of the manager refuses them before it sends a request. There is no API server here.
 func TestManagerRefusesShortenedObjects(t *testing.T) {
-	opts, err := managerOptions(&options{namespace: "n"})
+	opts, err := managerOptions(&options{namespace: "n"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

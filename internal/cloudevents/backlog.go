@@ -47,11 +47,13 @@ type backlog struct {
 	mu           sync.Mutex
 	runs         map[types.UID]*entry
 	items, bytes int
+	// limit is the maximum number of items.
+	limit int
 	// overflow reports that events were left out: they are only in the records of their runs.
 	overflow bool
 }
 
-func newBacklog() *backlog { return &backlog{runs: map[types.UID]*entry{}} }
+func newBacklog() *backlog { return &backlog{runs: map[types.UID]*entry{}, limit: maxItems} }
 
 // add adds events of a run, and reports whether there is anything to do for it. What the given record does not have any more is
 // known to the run.
@@ -85,6 +87,7 @@ func (b *backlog) supplement(ref Ref, items []item, recorded string, ended bool)
 		return b.add(ref, items, recorded, ended)
 	}
 	defer b.mu.Unlock()
+	e.ended = e.ended || ended // the answer about the last write may be lost
 	for _, one := range items {
 		b.put(e, one)
 	}
@@ -97,7 +100,7 @@ func (b *backlog) put(e *entry, one item) {
 	if known || slices.Contains(e.done, one.number) {
 		return
 	}
-	if b.items >= maxItems {
+	if b.items >= b.limit {
 		b.overflow = true
 		return
 	}
@@ -154,19 +157,40 @@ func (b *backlog) doneOf(uid types.UID) []int {
 	return nil
 }
 
-// settle notes that the run knows of events that are done, by the record that it now has. An entry without anything to do is dropped.
-func (b *backlog) settle(uid types.UID, done []int, recorded string) {
+// settle notes that the run knows of events that are done, by the record that it now has instead of the one before. An entry without
+// anything to do is dropped; settle reports whether there is none.
+func (b *backlog) settle(uid types.UID, done []int, before, recorded string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.runs[uid]
 	if e == nil {
-		return
+		return true
 	}
-	e.recorded = recorded
+	if e.recorded == before { // otherwise the reconciler has stored a later one
+		e.recorded = recorded
+	}
 	e.done = slices.DeleteFunc(e.done, func(n int) bool { return slices.Contains(done, n) })
-	if len(e.items) == 0 && len(e.done) == 0 {
+	if len(e.items) > 0 || len(e.done) > 0 {
+		return false
+	}
+	delete(b.runs, uid)
+	return true
+}
+
+// cover drops a run of which the mark says that all was sent.
+func (b *backlog) cover(uid types.UID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if e := b.runs[uid]; e != nil && len(e.items) == 0 {
 		delete(b.runs, uid)
 	}
+}
+
+// has reports whether there is something to do for a run, or to remember.
+func (b *backlog) has(uid types.UID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.runs[uid] != nil
 }
 
 // refresh replaces the record of a run with the one in the API server, unless a later one came in between.
@@ -232,7 +256,7 @@ func (b *backlog) forget(gone map[types.UID]struct{}) {
 func (b *backlog) refill() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.overflow || b.items > maxItems/2 {
+	if !b.overflow || b.items > b.limit/2 {
 		return false
 	}
 	b.overflow = false

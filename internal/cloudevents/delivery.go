@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -17,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-ci/sluice/api/v1beta1"
+	"github.com/sluice-ci/sluice/internal/cloudevents/mark"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/ownership"
 	"github.com/sluice-ci/sluice/internal/reconcile"
@@ -72,7 +74,11 @@ type Options struct {
 	// Config has the sink.
 	Config *config.Store
 	// Runs decides which runs this controller manages.
-	Runs     ownership.Rule
+	Runs ownership.Rule
+	// Namespace is that of the installation, where the mark is. Sent has the mark as it was last read.
+	Namespace string
+	Sent      *mark.Current
+
 	Recorder events.EventRecorder
 	Clock    clock.PassiveClock
 	Meter    Meter
@@ -93,6 +99,10 @@ type Delivery struct {
 	log      logr.Logger
 	sender   sender
 	backlog  *backlog
+	batches  *batches
+	marks    *marks
+	// forgotten reports that there were runs from before the mark.
+	forgotten atomic.Bool
 	// again asks for a look at the records of all runs.
 	again chan struct{}
 
@@ -106,6 +116,7 @@ func New(o Options) *Delivery {
 	return &Delivery{
 		client: o.Client, live: o.Live, cache: o.Cache, config: o.Config, runs: o.Runs, recorder: o.Recorder, clock: o.Clock,
 		meter: o.Meter, log: o.Log, sender: newSender(workers), backlog: newBacklog(), again: make(chan struct{}, 1),
+		batches: newBatches(), marks: newMarks(o),
 	}
 }
 
@@ -129,7 +140,8 @@ func (d *Delivery) Start(ctx context.Context) error {
 	d.mu.Lock()
 	d.queue = queue
 	d.mu.Unlock()
-	d.wakeAll() // the reconcilers may have begun before
+	d.wakeAll()    // the reconcilers may have begun before
+	d.advance(ctx) // the mark, before a look at runs that it covers
 	// A request that is cut off leaves open whether its event has arrived, so requests have their own end.
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -138,6 +150,7 @@ func (d *Delivery) Start(ctx context.Context) error {
 		all.Go(func() { d.work(ctx, sending, queue) })
 	}
 	all.Go(func() { d.look(ctx) })
+	all.Go(func() { d.keepMark(ctx) })
 	all.Go(func() { d.watchCustomRuns(ctx) })
 	<-ctx.Done()
 	last, done := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
@@ -231,6 +244,8 @@ func (d *Delivery) proceed(ctx context.Context, uid types.UID) (again bool, err 
 		return false, nil
 	case first != nil:
 		return d.deliver(ctx, e, *first)
+	case e.ended && d.waits(e):
+		return false, nil // the mark will say so
 	case e.ended || e.ref.Kind == v1beta1.KindCustomRun || !d.on():
 		return false, d.record(ctx, e)
 	default:
@@ -258,6 +273,10 @@ func (d *Delivery) deliver(ctx context.Context, e entry, one item) (again bool, 
 			for range d.backlog.drop(ref.UID) {
 				d.meter.Dropped(dropDeleted)
 			}
+			d.batches.release(ref.UID)
+			return false, nil
+		case state == runSent:
+			d.backlog.drop(ref.UID)
 			return false, nil
 		case state == eventKnown:
 			d.backlog.finish(ref.UID, one.number)

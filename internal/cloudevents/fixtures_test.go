@@ -306,3 +306,7 @@ func recorded(t *testing.T, s *store, want string) {
 		}
 	}
 }
+
+func (cacheOf) GetInformer(context.Context, client.Object, ...cache.InformerGetOption) (cache.Informer, error) {
+	return nil, &meta.NoKindMatchError{}
+}

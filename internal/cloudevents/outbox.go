@@ -44,7 +44,9 @@ func (d *Delivery) PipelineRuns() *Outbox[*v1.PipelineRun, v1.PipelineRunStatus]
 // Due returns the status with the record of the events that the change makes due, and without those that are done. Without a sink it
 // returns the status as it is.
 func (o *Outbox[R, S]) Due(before R, status S) S {
-	if !o.delivery.on() {
+	d := o.delivery
+	d.batches.ended(before.GetUID(), d.clock.Now()) // an earlier write of the run: there is one at a time
+	if !d.on() {
 		return status
 	}
 	was := o.status(before)
@@ -53,7 +55,10 @@ func (o *Outbox[R, S]) Due(before R, status S) S {
 		return status
 	}
 	text := (*o.annotations(was))[v1.AnnotationEvents]
-	next, _ := parse(text).without(o.delivery.backlog.doneOf(before.GetUID())).with(begin)
+	next, _ := parse(text).without(d.backlog.doneOf(before.GetUID())).with(begin)
+	if begin[len(begin)-1].end() {
+		next.stamp = d.batches.join(refOf(o.kind, v1.GroupVersion.Version, before), d.clock.Now())
+	}
 	annotations := maps.Clone(*o.annotations(&status))
 	if annotations == nil {
 		annotations = map[string]string{}
@@ -63,9 +68,15 @@ func (o *Outbox[R, S]) Due(before R, status S) S {
 	return status
 }
 
+// Failed notes that the write of a status that Due has returned was not successful, as far as is known.
+func (o *Outbox[R, S]) Failed(before R) {
+	o.delivery.batches.ended(before.GetUID(), o.delivery.clock.Now())
+}
+
 // Written puts the events that a stored change makes due into the queue, and those before them that this process does not know yet.
 func (o *Outbox[R, S]) Written(before, after R) {
 	if !o.delivery.on() {
+		o.Failed(before) // it is found when there is a sink again
 		return
 	}
 	was, is := o.status(before), o.status(after)
@@ -77,6 +88,10 @@ func (o *Outbox[R, S]) Written(before, after R) {
 	recorded := (*o.annotations(is))[v1.AnnotationEvents]
 	items := make([]item, 0, len(added))
 	now := o.delivery.clock.Now()
+	ended := begin[len(begin)-1].end()
+	if ended {
+		o.delivery.batches.stored(after.GetUID(), parse(recorded).stamp, now)
+	}
 	var body []byte // of the run as it is now, which several events can share
 	for _, one := range added {
 		if one.phase == Queued {
@@ -94,7 +109,7 @@ func (o *Outbox[R, S]) Written(before, after R) {
 			items = append(items, item{numbered: one, since: now})
 		}
 	}
-	o.delivery.add(refOf(o.kind, v1.GroupVersion.Version, after), items, recorded, begin[len(begin)-1].end())
+	o.delivery.add(refOf(o.kind, v1.GroupVersion.Version, after), items, recorded, ended)
 }
 
 func refOf(kind, version string, run client.Object) Ref {

@@ -1,12 +1,11 @@
 package cloudevents
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
-	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/cloudevents/mark"
 )
 
 // maxDue is how many events a record can have. A sink that is unreachable while a run changes more often loses the oldest events
@@ -26,16 +25,25 @@ type record struct {
 	last int
 	// due are the events of which the run does not know that they have been sent, oldest first.
 	due []numbered
+	// stamp is that of a run that has ended: the mark says whether the events that are due here have been sent. Zero: the run has none,
+	// and only a later record says so.
+	stamp mark.Stamp
 }
 
-// parse reads a record: the last number and, for each event that is due, its number and phase, as in "4 3:running 4:successful". A
-// text that is no record, which no controller has written, is an empty one.
+// parse reads a record: the last number and, for each event that is due, its number and phase, and a stamp if there is one, as in
+// "4 3:running 4:successful @1764500003.16". A text that is no record, which no controller has written, is an empty one.
 func parse(text string) record {
 	words := strings.Fields(text)
 	if len(words) == 0 {
 		return record{}
 	}
 	var r record
+	if s, ok := mark.ParseStamp(words[len(words)-1]); ok {
+		r.stamp, words = s, words[:len(words)-1]
+	}
+	if len(words) == 0 {
+		return record{}
+	}
 	var err error
 	if r.last, err = strconv.Atoi(words[0]); err != nil || r.last < 0 || len(words) > maxDue+1 {
 		return record{}
@@ -50,6 +58,9 @@ func parse(text string) record {
 		r.due = append(r.due, numbered{n, Phase(phase)})
 		before = n
 	}
+	if len(r.due) == 0 {
+		r.stamp = mark.Stamp{}
+	}
 	return r
 }
 
@@ -61,16 +72,12 @@ func (r record) String() string {
 	var text strings.Builder
 	text.WriteString(strconv.Itoa(r.last))
 	for _, d := range r.due {
-		fmt.Fprintf(&text, " %d:%s", d.number, d.phase)
+		text.WriteString(" " + strconv.Itoa(d.number) + ":" + string(d.phase))
+	}
+	if len(r.due) > 0 && !r.stamp.IsZero() {
+		text.WriteString(" " + r.stamp.String())
 	}
 	return text.String()
-}
-
-// Trim drops from the annotations of an ended run's status a record without events that are due, for a cache. It changes the map.
-func Trim(annotations map[string]string) {
-	if text, ok := annotations[v1.AnnotationEvents]; ok && len(parse(text).due) == 0 {
-		delete(annotations, v1.AnnotationEvents)
-	}
 }
 
 // has reports whether the event with a number is due.

@@ -12,20 +12,28 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
+	"github.com/sluice-ci/sluice/internal/cloudevents/mark"
 )
 
 // resumeAll puts into the queue what the records of the runs say is due. The data is read when an event is sent. A run that was deleted
 // before it ended has no write any more that could record what was sent, so it is forgotten here.
 func (d *Delivery) resumeAll(ctx context.Context) error {
 	gone := d.backlog.idle() // before the lists, so that a run that is created meanwhile is not missed in them
+	for _, uid := range d.batches.idle() {
+		gone[uid] = struct{}{}
+	}
 	var taskRuns v1.TaskRunList
 	if err := d.cache.List(ctx, &taskRuns, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("cannot list TaskRuns: %w", err)
 	}
+	var lost forgotten
 	for i := range taskRuns.Items {
 		tr := &taskRuns.Items[i]
 		delete(gone, tr.UID)
-		d.resume(refOf(v1.KindTaskRun, v1.GroupVersion.Version, tr), tr.Spec.ManagedBy, tr.Status.Annotations[v1.AnnotationEvents])
+		if d.runs.Manages(tr.Spec.ManagedBy) {
+			d.resume(refOf(v1.KindTaskRun, v1.GroupVersion.Version, tr), tr.Status.Annotations[v1.AnnotationEvents],
+				tr.Status.Done(), tr.Status.CompletionTime, &lost)
+		}
 	}
 	var pipelineRuns v1.PipelineRunList
 	if err := d.cache.List(ctx, &pipelineRuns, client.UnsafeDisableDeepCopy); err != nil {
@@ -34,23 +42,66 @@ func (d *Delivery) resumeAll(ctx context.Context) error {
 	for i := range pipelineRuns.Items {
 		pr := &pipelineRuns.Items[i]
 		delete(gone, pr.UID)
-		d.resume(refOf(v1.KindPipelineRun, v1.GroupVersion.Version, pr), pr.Spec.ManagedBy, pr.Status.Annotations[v1.AnnotationEvents])
+		if d.runs.Manages(pr.Spec.ManagedBy) {
+			d.resume(refOf(v1.KindPipelineRun, v1.GroupVersion.Version, pr), pr.Status.Annotations[v1.AnnotationEvents],
+				pr.Status.Done(), pr.Status.CompletionTime, &lost)
+		}
 	}
 	d.backlog.forget(gone)
+	for uid := range gone {
+		if !d.backlog.has(uid) {
+			d.batches.release(uid)
+		}
+	}
+	d.reportForgotten(lost)
 	return nil
 }
 
-// resume puts what a record says is due into the queue.
-func (d *Delivery) resume(ref Ref, managedBy *string, recorded string) {
-	due := parse(recorded).due
-	if len(due) == 0 || !d.runs.Manages(managedBy) {
+// forgotten counts the ended runs with a stamp from before the mark, which was deleted: those whose events are sent again, because they
+// ended within the last hour, and the others.
+type forgotten struct{ again, others int }
+
+// reportForgotten reports, once, that the mark was deleted.
+func (d *Delivery) reportForgotten(f forgotten) {
+	if f.again+f.others == 0 || !d.forgotten.CompareAndSwap(false, true) {
 		return
 	}
-	items := make([]item, len(due))
-	for i, one := range due {
+	d.log.Info("the ConfigMap that says which events of finished runs were sent does not know about all of them: was it deleted? The events of"+
+		" runs that ended in the last hour may be sent twice", "configMap", mark.Name, "runsSentAgain", f.again, "runsNotSentAgain", f.others)
+}
+
+// resume puts what the record of a run says is due into the queue. Ended is when it ended, if it is done.
+func (d *Delivery) resume(ref Ref, recorded string, done bool, ended *metav1.Time, lost *forgotten) {
+	r := parse(recorded)
+	if len(r.due) == 0 {
+		return
+	}
+	m, now := d.marks.current.Load(), d.clock.Now()
+	if !r.stamp.IsZero() && !m.Known() {
+		return // there is another look when the mark was read
+	}
+	covered := m.Sent(r.stamp, endOrNow(ended, now), now)
+	switch {
+	case m.Forgotten(r.stamp) && covered:
+		lost.others++
+	case m.Forgotten(r.stamp):
+		lost.again++
+	}
+	if !covered {
+		d.take(ref, r, recorded, done)
+	}
+}
+
+// take puts what a record says is due into the queue. Done reports that the run has ended.
+func (d *Delivery) take(ref Ref, r record, recorded string, done bool) {
+	if done {
+		d.batches.stored(ref.UID, r.stamp, d.clock.Now())
+	}
+	items := make([]item, len(r.due))
+	for i, one := range r.due {
 		items[i] = item{numbered: one, since: d.clock.Now()}
 	}
-	if d.backlog.supplement(ref, items, recorded, due[len(due)-1].phase.end()) {
+	if d.backlog.supplement(ref, items, recorded, done) {
 		d.wake(ref.UID)
 	}
 }
@@ -63,6 +114,8 @@ const (
 	eventDue reading = iota
 	// eventKnown: the run knows that the event is done. The cache did not show that yet.
 	eventKnown
+	// runSent: the mark says that all events of the run are done.
+	runSent
 	// runGone: the run does not exist any more, and with it what the event would say.
 	runGone
 )
@@ -84,8 +137,12 @@ func (d *Delivery) read(ctx context.Context, e entry, one *item) (reading, error
 		}
 	} else {
 		d.backlog.refresh(e.ref.UID, e.recorded, recorded)
-		if !parse(recorded).has(one.number) {
+		now := d.clock.Now()
+		switch r := parse(recorded); {
+		case !r.has(one.number):
 			return eventKnown, nil
+		case d.marks.current.Load().Sent(r.stamp, endOrNow(times.end, now), now):
+			return runSent, nil
 		}
 	}
 	if one.at.IsZero() {

@@ -18,11 +18,16 @@ import (
 )
 
 // due is an outbox that records the same for each write, and the pod names before and after it.
-type due struct{ seen [][2]string }
+type due struct {
+	seen   [][2]string
+	failed []string
+}
 
 func (s *due) Written(before, after *v1.TaskRun) {
 	s.seen = append(s.seen, [2]string{before.Status.PodName, after.Status.PodName + after.Status.Annotations["due"]})
 }
+
+func (s *due) Failed(before *v1.TaskRun) { s.failed = append(s.failed, before.Status.PodName) }
 
 func (*due) Due(_ *v1.TaskRun, status v1.TaskRunStatus) v1.TaskRunStatus {
 	status.Annotations = map[string]string{"due": "+1"}

@@ -115,7 +115,10 @@ func (w Statuses[R, S]) write(ctx context.Context, run R, status S) error {
 	if change == nil && err == nil {
 		return nil
 	}
-	return w.send(ctx, run, status, change, err)
+	if err = w.send(ctx, run, status, change, err); err != nil && w.Outbox != nil {
+		w.Outbox.Failed(run)
+	}
+	return err
 }
 
 // replace replaces the complete status and the managed fields of the object. There is no room for the record of the outbox.

@@ -115,8 +115,9 @@ type tree struct {
 	root *Run
 	// bytes are those of all finished runs of the tree.
 	bytes int64
-	// busy, keep, invalid, awaited, unsigned and unsent are true if they are for a run of the tree.
-	busy, keep, invalid, awaited, unsigned, unsent bool
+	// busy, keep, invalid, awaited, unsigned and unsent are true if they are for a run of the tree. Stamped is true if each run whose
+	// events are due has a stamp.
+	busy, keep, invalid, awaited, unsigned, unsent, stamped bool
 }
 
 // older compares by the time of the end, and then by what makes the order the same in each pass.
@@ -184,7 +185,10 @@ func (t *tree) add(r *Run) {
 	t.invalid = t.invalid || r.Invalid != ""
 	t.awaited = t.awaited || r.Awaited && !r.Signed
 	t.unsigned = t.unsigned || !r.Signed && r.Kind != v1beta1.KindCustomRun // Chains signs no CustomRuns
-	t.unsent = t.unsent || r.Unsent
+	if r.Unsent {
+		t.stamped = r.Stamped && (t.stamped || !t.unsent)
+		t.unsent = true
+	}
 }
 
 // obstacle returns what keeps the tree; empty: nothing.
@@ -222,10 +226,15 @@ func (p *pass) unsent(t *tree) bool { return p.rules.Events && t.unsent }
 // sending reports whether a tree can stay for its events, as far as no limit for bytes says that it goes.
 func (p *pass) sending(t *tree) bool { return p.unsent(t) && t.root.Ended.Add(SendWithin).After(p.now) }
 
-// settles returns when enough time has passed since the end of a run.
+// settles returns when enough time has passed since the end of a run. If only the mark changes when its events are sent, no change of the
+// run starts another pass, so it is looked at again soon.
 func (p *pass) settles(t *tree) time.Time {
 	if p.unsent(t) && p.reasons[t] != Bytes {
-		return t.root.Ended.Add(SendWithin)
+		latest := t.root.Ended.Add(SendWithin)
+		if again := p.now.Add(Settle); t.stamped && again.Before(latest) {
+			return again
+		}
+		return latest
 	}
 	return t.root.Ended.Add(Settle)
 }

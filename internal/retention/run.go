@@ -15,6 +15,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
+	"github.com/sluice-ci/sluice/internal/cloudevents/mark"
 	"github.com/sluice-ci/sluice/internal/objectsize"
 	"github.com/sluice-ci/sluice/internal/ownership"
 	"github.com/sluice-ci/sluice/internal/truncate"
@@ -62,8 +63,9 @@ type Run struct {
 	Invalid string
 	// Signed: Chains has signed the run, or has given up. Awaited: a finalizer of Chains says that it will.
 	Signed, Awaited bool
-	// Unsent: CloudEvents about the run are due, by its own record.
-	Unsent bool
+	// Unsent: CloudEvents about the run are due, by its own record and by the mark. Stamped: the mark will say when they are sent, and the
+	// run does not change.
+	Unsent, Stamped bool
 	// Refused: the API server has refused the deletion of the run a short time ago.
 	Refused bool
 }
@@ -81,25 +83,27 @@ const (
 	maxSeconds = 100 * 365 * 24 * 60 * 60
 )
 
-// OfTaskRun returns what a decision needs to know about a TaskRun, which may be from a cache that drops the rest.
-func OfTaskRun(tr *v1.TaskRun) Run {
+// OfTaskRun returns what a decision needs to know about a TaskRun, which may be from a cache that drops the rest. Look says which events
+// are due.
+func OfTaskRun(tr *v1.TaskRun, look mark.Look) Run {
 	source := tr.Labels[v1.LabelTask]
 	if source == "" && tr.Spec.TaskRef != nil {
 		source = tr.Spec.TaskRef.Name
 	}
 	r := of(v1.KindTaskRun, &tr.ObjectMeta, source, tr.Status.Condition(), tr.Status.CompletionTime)
-	r.Unsent = due(tr.Status.Annotations)
+	r.Unsent, r.Stamped = look(tr.Status.Annotations[v1.AnnotationEvents], r.Ended)
 	return r
 }
 
-// OfPipelineRun returns what a decision needs to know about a PipelineRun, which may be from a cache that drops the rest.
-func OfPipelineRun(pr *v1.PipelineRun) Run {
+// OfPipelineRun returns what a decision needs to know about a PipelineRun, which may be from a cache that drops the rest. Look says which
+// events are due.
+func OfPipelineRun(pr *v1.PipelineRun, look mark.Look) Run {
 	source := pr.Labels[v1.LabelPipeline]
 	if source == "" && pr.Spec.PipelineRef != nil {
 		source = pr.Spec.PipelineRef.Name
 	}
 	r := of(v1.KindPipelineRun, &pr.ObjectMeta, source, pr.Status.Condition(), pr.Status.CompletionTime)
-	r.Unsent = due(pr.Status.Annotations)
+	r.Unsent, r.Stamped = look(pr.Status.Annotations[v1.AnnotationEvents], r.Ended)
 	return r
 }
 
@@ -116,11 +120,6 @@ func OfCustomRun(cr *v1beta1.CustomRun) Run {
 // HasCustomRuns reports whether a PipelineRun has started custom tasks, so that a decision about it needs its CustomRuns.
 func HasCustomRuns(pr *v1.PipelineRun) bool {
 	return slices.ContainsFunc(pr.Status.ChildReferences, func(c v1.ChildReference) bool { return c.Kind == v1beta1.KindCustomRun })
-}
-
-// due reports whether the record of events in the annotations of a status has more than the number of the last one: those that are due.
-func due(annotations map[string]string) bool {
-	return len(strings.Fields(annotations[v1.AnnotationEvents])) > 1
 }
 
 func of(kind string, o *metav1.ObjectMeta, source string, condition *metav1.Condition, completed *metav1.Time) Run {

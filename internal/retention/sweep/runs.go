@@ -12,6 +12,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
+	"github.com/sluice-ci/sluice/internal/cloudevents/mark"
 	"github.com/sluice-ci/sluice/internal/ownership"
 	"github.com/sluice-ci/sluice/internal/retention"
 )
@@ -103,18 +104,19 @@ func each(indexer toolscache.Indexer, namespace string, do func(run any)) error 
 	return nil
 }
 
-// factsOf returns what a decision needs to know about the runs of a namespace that this controller manages.
-func factsOf(runs Runs, namespace string, manages ownership.Rule) ([]retention.Run, error) {
+// factsOf returns what a decision needs to know about the runs of a namespace that this controller manages. Look says which events are
+// due.
+func factsOf(runs Runs, namespace string, manages ownership.Rule, look mark.Look) ([]retention.Run, error) {
 	var facts []retention.Run
 	err := runs.Each(namespace, func(run any) {
 		switch typed := run.(type) {
 		case *v1.TaskRun:
 			if manages.Manages(typed.Spec.ManagedBy) {
-				facts = append(facts, retention.OfTaskRun(typed))
+				facts = append(facts, retention.OfTaskRun(typed, look))
 			}
 		case *v1.PipelineRun:
 			if manages.Manages(typed.Spec.ManagedBy) {
-				facts = append(facts, retention.OfPipelineRun(typed))
+				facts = append(facts, retention.OfPipelineRun(typed, look))
 			}
 		case *v1beta1.CustomRun:
 			facts = append(facts, retention.OfCustomRun(typed)) // it only has to do with the PipelineRun that owns it

@@ -25,6 +25,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
+	"github.com/sluice-ci/sluice/internal/cloudevents/mark"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/objectsize"
 	"github.com/sluice-ci/sluice/internal/ownership"
@@ -487,7 +488,7 @@ func TestKeptFields(t *testing.T) {
 	partial.FinishedTaskRun.Put(cached)
 	cached.Status.Results = nil
 	objectsize.KeepLength(cached)
-	if got, want := retention.OfTaskRun(cached).Bytes, int64(objectsize.Stored(whole)); got != want || got < 5000 {
+	if got, want := retention.OfTaskRun(cached, mark.Mark{}.At(noon)).Bytes, int64(objectsize.Stored(whole)); got != want || got < 5000 {
 		t.Errorf("want %d bytes, got %d", want, got)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/cloudevents/mark"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/ownership"
 	"github.com/sluice-ci/sluice/internal/retention"
@@ -78,6 +79,8 @@ type Options struct {
 	Manages ownership.Rule
 	// Config has the rules.
 	Config *config.Store
+	// Sent says which CloudEvents about finished runs have been sent; nil: only their own records do.
+	Sent *mark.Current
 	// Recorder emits the warnings.
 	Recorder events.EventRecorder
 	// Settings is the ConfigMap with the rules, which a warning about the whole cluster is about.
@@ -134,12 +137,12 @@ func (s *Sweeper) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Res
 
 // sweep deletes what the rules of a namespace say, and returns when the next pass is due. The rules follow from the settings.
 func (s *Sweeper) sweep(ctx context.Context, namespace string, settings *retention.Settings, rules retention.Rules) (ctrl.Result, error) {
-	runs, err := factsOf(s.Runs, namespace, s.Manages)
+	now := s.Clock.Now()
+	runs, err := factsOf(s.Runs, namespace, s.Manages, s.Sent.Load().At(now))
 	if err != nil {
 		return ctrl.Result{}, err
 	}
 	s.mark(runs)
-	now := s.Clock.Now()
 	d := retention.Decide(runs, rules, now)
 	s.warnNamespace(namespace, runs, rules, d)
 	err = s.deleteAll(ctx, d.Delete[:min(perPass, len(d.Delete))], settings)

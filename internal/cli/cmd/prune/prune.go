@@ -81,15 +81,15 @@ func (o *Options) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	settings, manages, err := o.settings(ctx, c)
+	s, err := o.scope(ctx, c)
 	if err != nil {
 		return err
 	}
-	found, err := read(ctx, c, manages)
+	found, err := read(ctx, c, s)
 	if err != nil {
 		return err
 	}
-	decided := planOf(found, settings, o.Now())
+	decided := planOf(found, s.settings, o.Now())
 	err = o.Output.Write(o.Terminal.Out, decided, func(w io.Writer) error { return decided.print(w, o, c.AllNamespaces) })
 	if err != nil || o.DryRun || len(decided.Delete) == 0 {
 		return err
@@ -102,7 +102,7 @@ func (o *Options) Run(ctx context.Context) error {
 
 // read reads what a decision needs to know about the runs in the scope of c, by namespace. It reads CustomRuns only if a PipelineRun has
 // some.
-func read(ctx context.Context, c *cluster.Cluster, manages func(managedBy *string) bool) (map[string][]retention.Run, error) {
+func read(ctx context.Context, c *cluster.Cluster, in scope) (map[string][]retention.Run, error) {
 	found, custom := map[string][]retention.Run{}, false
 	for _, kind := range []string{v1.KindPipelineRun, v1.KindTaskRun, v1beta1.KindCustomRun} {
 		if kind == v1beta1.KindCustomRun && !custom {
@@ -110,7 +110,7 @@ func read(ctx context.Context, c *cluster.Cluster, manages func(managedBy *strin
 		}
 		err := runs.Each(ctx, c, kind, nil, func(r runs.Run) error {
 			custom = custom || r.PipelineRun != nil && retention.HasCustomRuns(r.PipelineRun)
-			if facts, ok := factsOf(r, manages); ok {
+			if facts, ok := factsOf(r, in); ok {
 				found[r.Namespace()] = append(found[r.Namespace()], facts)
 			}
 			return nil

@@ -17,6 +17,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/installation"
 	"github.com/sluice-ci/sluice/internal/cli/runs"
+	"github.com/sluice-ci/sluice/internal/cloudevents/mark"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/objectsize"
 	"github.com/sluice-ci/sluice/internal/retention"
@@ -91,25 +92,55 @@ func (r *Rules) complete(c *cobra.Command) error {
 	return nil
 }
 
-// settings returns the rules, and which runs Sluice manages.
-func (o *Options) settings(ctx context.Context, c *cluster.Cluster) (*retention.Settings, func(managedBy *string) bool, error) {
+// scope is what a decision needs to know about the installation.
+type scope struct {
+	settings *retention.Settings
+	// manages reports whether Sluice manages a run, and look which CloudEvents about one are due.
+	manages func(managedBy *string) bool
+	look    mark.Look
+}
+
+// scope returns the rules, and what belongs to them.
+func (o *Options) scope(ctx context.Context, c *cluster.Cluster) (scope, error) {
 	found, err := installation.Find(ctx, c)
 	if err != nil {
-		return nil, nil, err
+		return scope{}, err
 	}
-	manages := func(managedBy *string) bool { return found.EngineOf(managedBy) == installation.Sluice }
 	if found.Mode == installation.Absent {
 		if o.Rules.given == nil {
-			return nil, nil, clierror.New("cannot find the rules of retention: Sluice is not installed", "give rules, such as --history-limit 20")
+			return scope{}, clierror.New("cannot find the rules of retention: Sluice is not installed", "give rules, such as --history-limit 20")
 		}
 		found.Mode = installation.Full
-		return o.Rules.given, manages, nil
 	}
-	if o.Rules.given != nil {
-		return o.Rules.given, manages, nil
+	sent, err := sentBy(ctx, c, found.Namespace)
+	if err != nil {
+		return scope{}, err
 	}
-	settings, err := installed(ctx, c, found)
-	return settings, manages, err
+	s := scope{
+		settings: o.Rules.given, look: sent.At(o.Now()),
+		manages: func(managedBy *string) bool { return found.EngineOf(managedBy) == installation.Sluice },
+	}
+	if s.settings == nil {
+		s.settings, err = installed(ctx, c, found)
+	}
+	return s, err
+}
+
+// sentBy returns the mark of the installation in a namespace, which says which CloudEvents have been sent. Without the right to read it, a
+// run waits for them as long as one whose events are due.
+func sentBy(ctx context.Context, c *cluster.Cluster, namespace string) (mark.Mark, error) {
+	if namespace == "" {
+		return mark.Mark{}, nil
+	}
+	var cm corev1.ConfigMap
+	err := c.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: mark.Name}, &cm)
+	switch {
+	case apierrors.IsForbidden(err):
+		return mark.Mark{}, nil
+	case client.IgnoreNotFound(err) != nil:
+		return mark.Mark{}, fmt.Errorf("cannot read ConfigMap %q in namespace %q: %w", mark.Name, namespace, err)
+	}
+	return mark.Parse(cm.Data)
 }
 
 // installed reads the rules of the installation.
@@ -150,13 +181,13 @@ func merge(ctx context.Context, c *cluster.Cluster, key client.ObjectKey, data m
 }
 
 // factsOf returns what a decision needs to know about a run; ok is false if Sluice does not manage it.
-func factsOf(r runs.Run, manages func(managedBy *string) bool) (facts retention.Run, ok bool) {
+func factsOf(r runs.Run, in scope) (facts retention.Run, ok bool) {
 	objectsize.KeepLength(r.Object())
 	switch {
-	case r.PipelineRun != nil && manages(r.PipelineRun.Spec.ManagedBy):
-		return retention.OfPipelineRun(r.PipelineRun), true
-	case r.TaskRun != nil && manages(r.TaskRun.Spec.ManagedBy):
-		return retention.OfTaskRun(r.TaskRun), true
+	case r.PipelineRun != nil && in.manages(r.PipelineRun.Spec.ManagedBy):
+		return retention.OfPipelineRun(r.PipelineRun, in.look), true
+	case r.TaskRun != nil && in.manages(r.TaskRun.Spec.ManagedBy):
+		return retention.OfTaskRun(r.TaskRun, in.look), true
 	case r.CustomRun != nil: // it only has to do with the PipelineRun that owns it
 		return retention.OfCustomRun(r.CustomRun), true
 	default:
