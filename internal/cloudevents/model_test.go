@@ -435,14 +435,14 @@ func (w *world) finish() {
 	for len(w.writes) > 0 {
 		w.answer(0, 1+w.r.IntN(9))
 	}
-	for range 12 { // the queue is small
+	for n := 0; n < 12 && (n < 2 || w.d.backlog.size()+w.d.batches.size() > 0); n++ { // the queue is small
 		for name := range maps.Clone(w.cached) {
 			w.sync(name)
 		}
 		if err := w.d.resumeAll(w.t.Context()); err != nil {
 			w.fail("%v", err)
 		}
-		for n := 0; n < 100 && w.work(); n++ { // events, and runs that go on and have nothing to do
+		for n := 0; n < 40 && w.work(); n++ { // events, and runs that go on and have nothing to do
 		}
 		w.pass(markPatience + time.Second)
 		w.d.advance(w.t.Context())
