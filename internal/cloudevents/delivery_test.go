@@ -20,7 +20,8 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// TestEventsOfARun: a run has one event for each transition, in order, as Tekton names them, and one write beyond those of its status.
+// TestEventsOfARun: a run has one event for each transition, in order, as Tekton names them, and without the mark one write beyond those of
+// its status.
 func TestEventsOfARun(t *testing.T) {
 	sink := newReceiver(t)
 	s := newStore(t, run("build"))

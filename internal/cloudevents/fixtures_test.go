@@ -13,6 +13,7 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,6 +28,7 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/api/v1beta1"
+	"github.com/sluice-ci/sluice/internal/cloudevents/mark"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/partial/checked"
 	"github.com/sluice-ci/sluice/internal/reconcile"
@@ -105,8 +107,8 @@ type store struct {
 	client.WithWatch
 
 	mu sync.Mutex
-	// patches are the records that were written.
-	patches int
+	// patches are the records that were written, and marks the writes of the mark.
+	patches, marks int
 	// looked gets a value when all runs were listed.
 	looked chan struct{}
 }
@@ -127,7 +129,7 @@ func (*store) GetInformer(context.Context, client.Object, ...cache.InformerGetOp
 func newStore(t *testing.T, objects ...client.Object) *store {
 	t.Helper()
 	kinds := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{v1.AddToScheme, v1beta1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{v1.AddToScheme, v1beta1.AddToScheme, corev1.AddToScheme} {
 		if err := add(kinds); err != nil {
 			t.Fatal(err)
 		}
@@ -141,6 +143,12 @@ func newStore(t *testing.T, objects ...client.Object) *store {
 			s.patches++
 			s.mu.Unlock()
 			return refused(under.SubResource(sub).Patch(ctx, o, p, opts...))
+		},
+		Update: func(ctx context.Context, under client.WithWatch, o client.Object, opts ...client.UpdateOption) error {
+			s.mu.Lock()
+			s.marks++
+			s.mu.Unlock()
+			return under.Update(ctx, o, opts...)
 		},
 	}).Build()
 	return s
@@ -184,6 +192,14 @@ func (w *writer) Status() client.SubResourceWriter {
 	return w.Client.Status()
 }
 
+// Update implements client.Client.
+func (w *writer) Update(ctx context.Context, o client.Object, opts ...client.UpdateOption) error {
+	if err := w.refuse.Load(); err != nil {
+		return *err
+	}
+	return w.Client.Update(ctx, o, opts...)
+}
+
 // refusing is the client of a replica whose writes are refused.
 type refusing struct {
 	client.SubResourceWriter
@@ -206,7 +222,7 @@ func start(t *testing.T, s *store, sink string) *replica {
 	}
 	r.Delivery = New(Options{
 		Client: r.writer, Live: s, Cache: s, Config: config.NewStore(c), Recorder: r.recorder, Clock: clock.RealClock{}, Meter: r.counts,
-		Log: logr.Discard(),
+		Log: logr.Discard(), Namespace: "installation",
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -285,6 +301,11 @@ func run(name string) *v1.TaskRun {
 func pending() metav1.Condition  { return v1.Running(v1.TaskRunReasonPending, "starting") }
 func running() metav1.Condition  { return v1.Running(v1.TaskRunReasonRunning, "running") }
 func finished() metav1.Condition { return v1.Succeeded("done") }
+
+// emptyMark is the ConfigMap that the manifests create. Without it, each run has its own record.
+func emptyMark() *corev1.ConfigMap {
+	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "installation", Name: mark.Name}}
+}
 
 // recorded waits until the record of the run is as wanted.
 func recorded(t *testing.T, s *store, want string) {

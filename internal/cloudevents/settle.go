@@ -118,6 +118,11 @@ func (d *Delivery) flush(ctx context.Context) {
 
 // unrecorded writes the mark, and returns the runs that it does not cover and that do not know what was sent.
 func (d *Delivery) unrecorded(ctx context.Context) []entry {
+	for _, uid := range d.backlog.uids() {
+		if e, first, ok := d.backlog.next(uid); ok && first == nil && e.ended {
+			d.waits(e) // no worker has looked at it after its last event
+		}
+	}
 	d.batches.next()
 	d.cover(ctx)
 	var left []entry
