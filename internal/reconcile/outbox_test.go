@@ -48,6 +48,7 @@ func TestOutbox(t *testing.T) {
 		status  v1.TaskRunStatus
 		refused error
 		want    [][2]string
+		failed  []string
 		writes  int
 	}{
 		"Stored": {
@@ -60,6 +61,7 @@ func TestOutbox(t *testing.T) {
 			reason:  "what the API server has not stored did not happen",
 			status:  v1.TaskRunStatus{PodName: "new"},
 			refused: errors.New("unavailable"),
+			failed:  []string{"old"},
 			writes:  1,
 		},
 	}
@@ -107,6 +109,9 @@ func TestOutbox(t *testing.T) {
 			}
 			if diff := cmp.Diff(tc.want, outbox.seen); diff != "" || writes != tc.writes {
 				t.Errorf("%s: %d writes, want %d; the outbox (-want +got):\n%s", tc.reason, writes, tc.writes, diff)
+			}
+			if diff := cmp.Diff(tc.failed, outbox.failed); diff != "" {
+				t.Errorf("%s: writes that failed (-want +got):\n%s", tc.reason, diff)
 			}
 			var stored v1.TaskRun
 			if err := c.Get(t.Context(), client.ObjectKeyFromObject(run), &stored); err != nil {

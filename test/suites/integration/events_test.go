@@ -22,7 +22,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/cloudevents/mark"
 	"github.com/sluice-ci/sluice/test/testutil/customtask"
+	"github.com/sluice-ci/sluice/test/testutil/eventrecord"
 	"github.com/sluice-ci/sluice/test/testutil/settings"
 )
 
@@ -127,13 +129,14 @@ func (s *sink) doubled() int {
 	return n
 }
 
-// whole returns an error unless the events of a run are those of its record, from the first to the last.
-func (s *sink) whole(uid, recorded string, end string) error {
+// whole returns an error unless the events of a run are those of its record, from the first to the last, and all are recorded as sent: there
+// or by the mark.
+func (s *sink) whole(m mark.Mark, uid string, annotations map[string]string, end string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	last, err := strconv.Atoi(recorded)
+	last, err := eventrecord.Events(m, annotations)
 	if err != nil {
-		return fmt.Errorf("its record is %q, want only the number of the last event", recorded)
+		return err
 	}
 	events := s.byID[uid]
 	if len(events) != last || last < 3 {
@@ -219,13 +222,17 @@ func TestEventsSurviveRestarts(t *testing.T) {
 
 // wholeEvents returns an error unless all events of all runs of a namespace were received and recorded.
 func wholeEvents(ctx context.Context, namespace string, receiver *sink) error {
+	m, err := eventrecord.Mark(ctx, shared.client, installation)
+	if err != nil {
+		return err
+	}
 	var taskRuns v1.TaskRunList
 	if err := shared.client.List(ctx, &taskRuns, client.InNamespace(namespace)); err != nil {
 		return err
 	}
 	for i := range taskRuns.Items {
 		tr := &taskRuns.Items[i]
-		if err := receiver.whole(string(tr.UID), tr.Status.Annotations[v1.AnnotationEvents], "successful"); err != nil {
+		if err := receiver.whole(m, string(tr.UID), tr.Status.Annotations, "successful"); err != nil {
 			return fmt.Errorf("TaskRun %s: %w", tr.Name, err)
 		}
 	}
@@ -235,7 +242,7 @@ func wholeEvents(ctx context.Context, namespace string, receiver *sink) error {
 	}
 	for i := range pipelineRuns.Items {
 		pr := &pipelineRuns.Items[i]
-		if err := receiver.whole(string(pr.UID), pr.Status.Annotations[v1.AnnotationEvents], "successful"); err != nil {
+		if err := receiver.whole(m, string(pr.UID), pr.Status.Annotations, "successful"); err != nil {
 			return fmt.Errorf("PipelineRun %s: %w", pr.Name, err)
 		}
 	}

@@ -118,6 +118,7 @@ func TestRefusedToTheController(t *testing.T) {
 		"PATCH /apis/apiextensions.k8s.io/v1/customresourcedefinitions/taskruns.tekton.dev/status",
 		// Its own settings, and its own Deployment.
 		"PATCH /api/v1/namespaces/" + installation + "/configmaps/feature-flags", "GET " + core + "/configmaps",
+		"PUT /api/v1/namespaces/" + installation + "/configmaps/feature-flags", "POST /api/v1/namespaces/" + installation + "/configmaps",
 		"PATCH /apis/apps/v1/namespaces/" + installation + "/deployments/sluice-controller",
 		"POST /apis/apps/v1/namespaces/" + namespace + "/deployments",
 		"GET " + core + "/persistentvolumeclaims", "DELETE " + core + "/persistentvolumeclaims/c", "PATCH " + core + "/persistentvolumeclaims/c",
@@ -187,6 +188,7 @@ func TestEveryRightIsUsed(t *testing.T) {
 	wantRight(t, controller, right{"get", "", "pods", "log", "user", ""}, true)
 	applyWebhooks(t)
 	fresh(t)
+	sendEventsTo(t, newSink(t, func(int) {}).URL)
 	r, played, idle := newRelay(t), newPlace(t), newPlace(t)
 	first := map[string]bool{"create pods": true, "create taskruns.tekton.dev": true, "create customruns.tekton.dev": true,
 		"create pipelineruns.tekton.dev": true, "create persistentvolumeclaims": true}
