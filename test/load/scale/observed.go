@@ -6,19 +6,24 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/cloudevents/mark"
 	"github.com/sluice-ci/sluice/test/load/bench/stats"
 	"github.com/sluice-ci/sluice/test/load/bench/usage"
 	"github.com/sluice-ci/sluice/test/load/scale/load"
 	"github.com/sluice-ci/sluice/test/load/scale/meter"
 	"github.com/sluice-ci/sluice/test/load/scale/node"
 	"github.com/sluice-ci/sluice/test/load/scale/sink"
+	"github.com/sluice-ci/sluice/test/testutil/eventrecord"
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
@@ -32,8 +37,9 @@ const (
 	aim = 1.05
 	// scrapePeriod is how often the metrics are read. Prometheus does so less often.
 	scrapePeriod = time.Second
-	// settling is how long a controller that is measured still runs after the last TaskRun: it sends traces a second after that.
-	settling = 3 * time.Second
+	// settling is how long a controller that is measured still runs after the last TaskRun: it sends traces a second after that, and
+	// writes the mark of events that were sent within two periods of five seconds.
+	settling = 12 * time.Second
 )
 
 // observed compares the rounds of both kinds.
@@ -49,6 +55,8 @@ type round struct {
 	// Received is what observers have received, and Scrapes how often the metrics were read; 0 without observers.
 	Received sink.Counts `json:"received"`
 	Scrapes  int         `json:"scrapes"`
+	// Records is how many TaskRuns cost a write that records that their events were sent. The mark records those of all others.
+	Records int `json:"records"`
 	// Machine is the processor time of everything on the machine except this program, which plays the node and the observers. Most of it
 	// is that of the API server and of etcd.
 	Machine time.Duration `json:"machineNanoseconds"`
@@ -101,6 +109,11 @@ func observe(ctx context.Context, c client.Client) (s *sink.Sink, stop func() er
 // stay, and a later controller has more of them.
 func measureObserved(ctx context.Context, cluster *kube.Cluster, binary string) (observed, error) {
 	o := observed{Runs: observedRuns}
+	// Without the mark, a controller would send the events of earlier rounds again. So it stays.
+	sent := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: kube.Installation, Name: mark.Name}}
+	if err := cluster.Client.Create(ctx, sent); err != nil && !apierrors.IsAlreadyExists(err) {
+		return o, fmt.Errorf("cannot create ConfigMap %q: %w", mark.Name, err)
+	}
 	for i := range 2 * rounds {
 		name, into := "off", &o.Off
 		if on := i%4 == 1 || i%4 == 2; on { // two of four, in the order of a mirror
@@ -144,6 +157,9 @@ func measureRound(ctx context.Context, cluster *kube.Cluster, binary, name strin
 	r, err = runRound(ctx, cluster, controller, namespace, on)
 	if r.Received = received.Counts(); err == nil {
 		err = r.check(controller, on)
+	}
+	if err == nil && on {
+		r.Records, err = records(ctx, cluster, namespace)
 	}
 	return r, errors.Join(err, controller.Stop())
 }
@@ -244,6 +260,30 @@ func (r *round) check(controller *meter.Controller, on bool) error {
 	return nil
 }
 
+// records returns how many TaskRuns of a namespace have an own record that says that their events were sent. It is an error if neither
+// that nor the mark says so.
+func records(ctx context.Context, cluster *kube.Cluster, namespace string) (int, error) {
+	m, err := eventrecord.Mark(ctx, cluster.Client, kube.Installation)
+	if err != nil {
+		return 0, err
+	}
+	var all v1.TaskRunList
+	if err := cluster.Client.List(ctx, &all, client.InNamespace(namespace)); err != nil {
+		return 0, fmt.Errorf("cannot list TaskRuns: %w", err)
+	}
+	own := 0
+	for i := range all.Items {
+		annotations := all.Items[i].Status.Annotations
+		if _, err := eventrecord.Events(m, annotations); err != nil {
+			return 0, fmt.Errorf("TaskRun %q: %w", all.Items[i].Name, err)
+		}
+		if _, err := strconv.Atoi(annotations[v1.AnnotationEvents]); err == nil {
+			own++
+		}
+	}
+	return own, nil
+}
+
 // median returns the median of one time of all rounds.
 func median(of []round, one func(round) time.Duration) time.Duration {
 	times := make([]float64, len(of))
@@ -264,12 +304,12 @@ func (o observed) compare(w io.Writer, what string, one func(round) time.Duratio
 func (o observed) report(w io.Writer) {
 	const mib = 1 << 20
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(out, "OBSERVERS\tWALL\tMACHINE\tCONTROLLER\tPER TASKRUN\tPEAK\tCALLS\tPER TASKRUN\tEVENTS\tREQUESTS WITH TRACES\tSCRAPES\t")
+	fmt.Fprintln(out, "OBSERVERS\tWALL\tMACHINE\tCONTROLLER\tPER TASKRUN\tPEAK\tCALLS\tPER TASKRUN\tEVENTS\tRECORDS\tREQUESTS WITH TRACES\tSCRAPES\t")
 	add := func(name string, of []round) {
 		for _, r := range of {
-			fmt.Fprintf(out, "%s\t%.1f s\t%.1f s\t%.2f s\t%.2f ms\t%d MiB\t%d\t%.1f\t%d\t%d\t%d\t\n", name, r.Wall.Seconds(),
+			fmt.Fprintf(out, "%s\t%.1f s\t%.1f s\t%.2f s\t%.2f ms\t%d MiB\t%d\t%.1f\t%d\t%d\t%d\t%d\t\n", name, r.Wall.Seconds(),
 				r.Machine.Seconds(), r.Processor.Seconds(), 1000*r.Processor.Seconds()/float64(o.Runs), r.Peak/mib, r.Calls,
-				float64(r.Calls)/float64(o.Runs), r.Received.Events, r.Received.Traces, r.Scrapes)
+				float64(r.Calls)/float64(o.Runs), r.Received.Events, r.Records, r.Received.Traces, r.Scrapes)
 		}
 	}
 	add("off", o.Off)
