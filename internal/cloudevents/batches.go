@@ -16,8 +16,8 @@ const (
 	maxBatched = 20000
 	// markPatience is how long a run waits for the mark. After that its own record says that its events have been sent.
 	markPatience = 30 * time.Second
-	// askAfter is the time after the end of a write from which the run is read, if the answer does not say whether it was stored, and
-	// answerLimit the one after which it is not stored any more: the API server ends each request within a minute.
+	// askAfter is the time after which a run is read, if the answer to its last write does not say whether it was stored. After
+	// answerLimit it will not be stored any more: the API server ends each request within a minute.
 	askAfter, answerLimit = 10 * time.Second, 2 * time.Minute
 	// writeLimit is the time after which a write has ended, also if its reconcile does not say so because it has panicked.
 	writeLimit = 10 * time.Minute

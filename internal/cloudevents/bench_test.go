@@ -3,11 +3,13 @@ package cloudevents
 import (
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -82,6 +84,31 @@ func BenchmarkSend(b *testing.B) {
 	for b.Loop() {
 		if err := s.send(b.Context(), server.URL, e); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkStamp is what the mark costs one run that ends: its registration, its stamp in the record, and its release with twenty others.
+func BenchmarkStamp(b *testing.B) {
+	batches, now := newBatches(), time.Now()
+	batches.begin(now.Unix())
+	before := record{last: 2}
+	refs := make([]Ref, 20)
+	for i := range refs {
+		refs[i] = Ref{Kind: v1.KindTaskRun, Version: "v1", UID: types.UID(strconv.Itoa(i))}
+	}
+	for n := 0; b.Loop(); n++ {
+		ref := refs[n%len(refs)]
+		next, _ := before.with([]Phase{Running, Successful})
+		next.stamp = batches.join(ref, now)
+		stamp := parse(next.String()).stamp
+		batches.stored(ref.UID, stamp, now)
+		batches.waits(ref.UID, stamp, now)
+		if n%len(refs) == len(refs)-1 {
+			batches.next()
+			if last, ok := batches.last(); ok {
+				batches.leave(last)
+			}
 		}
 	}
 }

@@ -370,7 +370,7 @@ func (w *world) end(orderly bool) {
 			p.answered = true
 		}
 	}
-	w.pass(time.Second) // a new process needs as long, and takes an epoch of its own
+	w.pass(time.Second) // a new process needs as long, and takes another epoch
 	w.begin()
 	w.d.advance(w.t.Context())
 }
@@ -428,7 +428,7 @@ func (w *world) changeMark() {
 	w.note("the mark is lost, and created again: %v", w.settings != nil)
 }
 
-// finish lets everything come to its end without further errors.
+// finish lets everything end without further errors.
 func (w *world) finish() {
 	w.bad = 0
 	clear(w.refused)
@@ -442,7 +442,7 @@ func (w *world) finish() {
 		if err := w.d.resumeAll(w.t.Context()); err != nil {
 			w.fail("%v", err)
 		}
-		for n := 0; n < 40 && w.work(); n++ { // events, and runs that go on and have nothing to do
+		for n := 0; n < 40 && w.work(); n++ { // events, and runs that continue and have nothing to do
 		}
 		w.pass(markPatience + time.Second)
 		w.d.advance(w.t.Context())

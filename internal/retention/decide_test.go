@@ -312,6 +312,7 @@ func drawn(t *rapid.T) []Run {
 		few := func(name string) bool { return rapid.IntRange(0, 7).Draw(t, name) == 0 }
 		r.Keep, r.Awaited, r.Leaving = few("keep"), few("awaited"), few("leaving")
 		r.Signed, r.Refused, r.Unsent = !few("unsigned"), few("refused"), few("unsent")
+		r.Stamped = rapid.Bool().Draw(t, "stamped")
 		if few("custom") {
 			custom(&r)
 		}

@@ -24,6 +24,7 @@ import (
 	"github.com/sluice-ci/sluice/internal/cli/clierror"
 	"github.com/sluice-ci/sluice/internal/cli/cluster"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
+	"github.com/sluice-ci/sluice/internal/cloudevents/mark"
 	"github.com/sluice-ci/sluice/internal/scheme"
 )
 
@@ -170,6 +171,24 @@ func TestPrune(t *testing.T) {
 			args: []string{"--history-limit", "0", "--yes"},
 			out:  []string{"stays: its CloudEvents are not sent yet", "0 runs go"},
 			left: []string{"a"},
+		},
+		"EventsInTheMark": {
+			reason: "The mark says that the CloudEvents of one run are sent, and not those of a later batch.",
+			objects: slices.Concat(alone, []client.Object{
+				&corev1.ConfigMap{
+					ObjectMeta: metav1.ObjectMeta{Namespace: "tekton-pipelines", Name: mark.Name},
+					Data:       map[string]string{"epoch": "7", "since": "7", "sent": "7.16"},
+				},
+				ended("a", 5, 10, func(tr *v1.TaskRun) {
+					tr.Status.Annotations = map[string]string{v1.AnnotationEvents: "3 3:successful @7.16"}
+				}),
+				ended("b", 5, 10, func(tr *v1.TaskRun) {
+					tr.Status.Annotations = map[string]string{v1.AnnotationEvents: "3 3:successful @7.17"}
+				}),
+			}),
+			args: []string{"--history-limit", "0", "--yes"},
+			out:  []string{"stays: its CloudEvents are not sent yet", "1 runs go"},
+			left: []string{"b"},
 		},
 		"Nothing": {
 			reason:  "Nothing to delete needs no confirmation.",
