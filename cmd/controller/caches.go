@@ -27,7 +27,8 @@ import (
 )
 
 // cacheOptions keeps the cache small: it holds only pods of runs, the settings, the Secrets of the installation, and the
-// fields that a reconcile reads. Sent says which events of finished runs need not be remembered. Beside Tekton it keeps only what identifies the runs of Tekton.
+// fields that a reconcile reads. Sent says which events of finished runs need not be remembered. Beside Tekton it keeps only what
+// identifies the runs of Tekton.
 func cacheOptions(o *options, sent *mark.Current) (cache.Options, error) {
 	pods, err := podsOfRuns(o)
 	if err != nil {

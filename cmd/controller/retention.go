@@ -29,7 +29,7 @@ func addRetention(ctx context.Context, mgr ctrl.Manager, o *options, store *conf
 		Bytes: ledger.All, Quota: func() int64 { return store.Load().Defaults.EtcdQuota }, Leads: mgr.Elected(),
 	})
 	return sweep.New(sweep.Options{
-		Client: mgr.GetClient(), Runs: runs, Manages: o.runs(), Config: store, Sent: sent, Recorder: mgr.GetEventRecorder(self), Settings: settings,
-		Clock: clock.RealClock{}, Meter: m.counts.Retention, Ledger: ledger,
+		Client: mgr.GetClient(), Runs: runs, Manages: o.runs(), Config: store, Sent: sent, Recorder: mgr.GetEventRecorder(self),
+		Settings: settings, Clock: clock.RealClock{}, Meter: m.counts.Retention, Ledger: ledger,
 	}).SetupWithManager(mgr)
 }

@@ -45,8 +45,8 @@ func marked(t *testing.T, s *store) mark.Mark {
 	return m
 }
 
-// TestEventsCostNoWrite: many runs whose events are sent cost no additional write of the runs, but two of the mark: at the start and at the end.
-// Each finished run cost one write before, which was a fifth of its cost for the API server.
+// TestEventsCostNoWrite: many runs whose events are sent cost no additional write of the runs, but two of the mark: at the start and at
+// the end. Each finished run cost one write before, a quarter of what it costs the API server.
 func TestEventsCostNoWrite(t *testing.T) {
 	const count = 20
 	sink := newReceiver(t)
@@ -224,8 +224,8 @@ func TestBlockedBatch(t *testing.T) {
 	}
 }
 
-// TestLostAnswerOfTheLastWrite: a run whose last write was stored and not answered was known as one that continues. It stayed in memory, and its
-// record was written only at the end of the controller.
+// TestLostAnswerOfTheLastWrite: a run whose last write was stored and not answered was known as one that continues. It stayed in memory,
+// and its record was written only at the end of the controller.
 func TestLostAnswerOfTheLastWrite(t *testing.T) {
 	for name, with := range map[string]bool{"OwnRecord": false, "Mark": true} {
 		t.Run(name, func(t *testing.T) {

@@ -1,14 +1,8 @@
 package cloudevents
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"math/rand/v2"
-	"net/http"
 	"os"
 	"slices"
 	"strconv"
@@ -16,250 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/tools/events"
-	clocktesting "k8s.io/utils/clock/testing"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/cloudevents/mark"
-	"github.com/sluice-ci/sluice/internal/config"
 )
-
-// errCut is the error of a request whose answer is lost.
-var errCut = errors.New("the connection is closed")
-
-// world is a cluster with one controller after the other, in which one thing happens at a time. It is the API server, too.
-type world struct {
-	client.Client // has no other methods than those below
-
-	t     *testing.T
-	r     *rand.Rand
-	trace []string
-	clock *clocktesting.FakePassiveClock
-
-	runs     map[string]*v1.TaskRun
-	settings *corev1.ConfigMap
-	versions int
-	// bad is how many of a hundred requests have an error. After half of them they were executed.
-	bad int
-	// failures counts these errors.
-	failures int
-
-	// writes are those of statuses that are under way, or that the API server still has.
-	writes []*statusOnItsWay
-	// refused are the runs whose events the sink refuses for now.
-	refused map[types.UID]bool
-	// accepted has the processes that have sent an event, by its identifier.
-	accepted map[string][]int
-	// orderly are the processes that have recorded everything at their end.
-	orderly map[int]bool
-	// lost reports that the mark was deleted: then events may be sent again.
-	lost bool
-
-	process int
-	d       *Delivery
-	cached  map[string]*v1.TaskRun
-	trimmer *Trimmer
-	// patches counts the writes of records, and marks those of the mark.
-	patches, marks int
-}
-
-// statusOnItsWay is a write of a status.
-type statusOnItsWay struct {
-	before, after *v1.TaskRun
-	process       int
-	begun         time.Time
-	// answered reports that the reconcile has an answer, although the API server may still execute the write.
-	answered bool
-}
-
-func newWorld(t *testing.T, seed, schedule uint64, runs int) *world {
-	t.Helper()
-	w := &world{
-		t: t, r: rand.New(rand.NewPCG(seed, schedule)), clock: clocktesting.NewFakePassiveClock(time.Unix(1_764_500_000, 0)),
-		runs: map[string]*v1.TaskRun{}, refused: map[types.UID]bool{}, accepted: map[string][]int{}, orderly: map[int]bool{},
-		settings: &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "installation", Name: mark.Name, ResourceVersion: "0"}},
-	}
-	for i := range runs {
-		tr := run(fmt.Sprintf("run-%d", i))
-		tr.UID, tr.ResourceVersion = types.UID(tr.Name), w.version()
-		w.runs[tr.Name] = tr
-	}
-	w.begin()
-	return w
-}
-
-func (w *world) version() string {
-	w.versions++
-	return strconv.Itoa(w.versions)
-}
-
-func (w *world) note(format string, a ...any) { w.trace = append(w.trace, fmt.Sprintf(format, a...)) }
-
-// begin starts a controller. Its cache has what the API server has.
-func (w *world) begin() {
-	w.process++
-	c := config.Default()
-	c.Events.Sink = "http://sink.invalid"
-	current := &mark.Current{}
-	w.d = New(Options{
-		Client: w, Live: w, Cache: cacheOf{w}, Config: config.NewStore(c), Recorder: &events.FakeRecorder{}, Clock: w.clock,
-		Meter: &counts{all: map[string]int{}}, Log: logr.Discard(), Namespace: "installation", Sent: current,
-	})
-	w.d.sender = sender{&http.Client{Transport: w}}
-	w.d.backlog.limit, w.d.batches.limit = 6, 4
-	w.trimmer = NewTrimmer(current, w.clock.Now)
-	if w.r.IntN(2) == 0 {
-		_ = LoadMark(w.t.Context(), w, "installation", current) //nolint:errcheck // then nothing is trimmed
-	}
-	w.cached = map[string]*v1.TaskRun{}
-	for name := range w.runs {
-		w.sync(name)
-	}
-	w.note("process %d begins", w.process)
-}
-
-// sync shows the cache a run as it is.
-func (w *world) sync(name string) {
-	tr := w.runs[name]
-	if tr == nil {
-		delete(w.cached, name)
-		return
-	}
-	w.cached[name] = tr.DeepCopy()
-	if tr.Status.Done() {
-		w.cached[name].Status.Annotations = w.trimmer.Trim(w.cached[name].Status.Annotations, tr.Status.CompletionTime)
-	}
-}
-
-// cacheOf is the cache of the controller.
-type cacheOf struct{ *world }
-
-func (c cacheOf) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
-	if all, ok := list.(*v1.TaskRunList); ok {
-		for _, name := range slices.Sorted(maps.Keys(c.cached)) {
-			all.Items = append(all.Items, *c.cached[name])
-		}
-	}
-	return nil
-}
-
-// request makes some requests fail. Do is not called before half of these errors.
-func (w *world) request(do func() error) error {
-	if w.r.IntN(100) >= w.bad {
-		return do()
-	}
-	w.failures++
-	if w.r.IntN(2) == 0 {
-		_ = do() //nolint:errcheck // its answer is lost
-	}
-	return errCut
-}
-
-func (w *world) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
-	return w.request(func() error {
-		switch typed := into.(type) {
-		case *corev1.ConfigMap:
-			if w.settings == nil {
-				return apierrors.NewNotFound(schema.GroupResource{Resource: "configmaps"}, key.Name)
-			}
-			w.settings.DeepCopyInto(typed)
-		case *v1.TaskRun:
-			if w.runs[key.Name] == nil {
-				return apierrors.NewNotFound(schema.GroupResource{Resource: "taskruns"}, key.Name)
-			}
-			w.runs[key.Name].DeepCopyInto(typed)
-		}
-		return nil
-	})
-}
-
-func (w *world) Update(_ context.Context, o client.Object, _ ...client.UpdateOption) error {
-	return w.request(func() error {
-		cm := o.(*corev1.ConfigMap)
-		if w.settings == nil {
-			return apierrors.NewNotFound(schema.GroupResource{Resource: "configmaps"}, cm.Name)
-		}
-		if cm.ResourceVersion != w.settings.ResourceVersion {
-			return apierrors.NewConflict(schema.GroupResource{Resource: "configmaps"}, cm.Name, errors.New("changed"))
-		}
-		cm.ResourceVersion = w.version()
-		w.settings = cm.DeepCopy()
-		w.marks++
-		w.note("mark %v", cm.Data)
-		return nil
-	})
-}
-
-func (w *world) Status() client.SubResourceWriter { return recordsOf{w: w} }
-
-// recordsOf writes records.
-type recordsOf struct {
-	client.SubResourceWriter
-
-	w *world
-}
-
-func (s recordsOf) Patch(_ context.Context, o client.Object, p client.Patch, _ ...client.SubResourcePatchOption) error {
-	return s.w.request(func() error {
-		tr := s.w.runs[o.GetName()]
-		if tr == nil {
-			return apierrors.NewNotFound(schema.GroupResource{Resource: "taskruns"}, o.GetName())
-		}
-		data, err := p.Data(o)
-		if err != nil {
-			return err
-		}
-		var all []struct{ Op, Path, Value string }
-		if err := json.Unmarshal(data, &all); err != nil {
-			return err
-		}
-		if all[0].Value != string(tr.UID) || all[1].Value != tr.Status.Annotations[v1.AnnotationEvents] {
-			return refused(errors.New("testing failed"))
-		}
-		s.w.patches++
-		s.w.store(tr, func(s *v1.TaskRunStatus) { s.Annotations = map[string]string{v1.AnnotationEvents: all[2].Value} })
-		s.w.note("%s: own record %q", tr.Name, all[2].Value)
-		return nil
-	})
-}
-
-func (w *world) store(tr *v1.TaskRun, change func(*v1.TaskRunStatus)) {
-	changed := tr.DeepCopy()
-	change(&changed.Status)
-	changed.ResourceVersion = w.version()
-	w.runs[tr.Name] = changed
-}
-
-// RoundTrip is the sink.
-func (w *world) RoundTrip(request *http.Request) (*http.Response, error) {
-	id := request.Header.Get("Ce-Id")
-	uid := types.UID(id[:strings.LastIndex(id, "-")])
-	answer := &http.Response{StatusCode: http.StatusAccepted, Status: "202", Body: io.NopCloser(strings.NewReader(""))}
-	if w.refused[uid] {
-		answer.StatusCode = http.StatusServiceUnavailable
-		return answer, nil
-	}
-	w.note("process %d sends %s", w.process, id)
-	for _, earlier := range w.accepted[id] {
-		if !w.lost && (earlier == w.process || w.orderly[earlier]) {
-			w.fail("process %d sends %s again, after process %d", w.process, id, earlier)
-		}
-	}
-	w.accepted[id] = append(w.accepted[id], w.process)
-	return answer, nil
-}
-
-func (w *world) fail(format string, a ...any) {
-	w.t.Helper()
-	w.t.Fatalf("%s\n%s", fmt.Sprintf(format, a...), strings.Join(w.trace, "\n"))
-}
 
 // compose begins a write of a status, from what the cache shows.
 func (w *world) compose() {
@@ -285,7 +42,7 @@ func (w *world) compose() {
 	after := before.DeepCopy()
 	after.Status = w.d.TaskRuns().Due(before, status)
 	w.writes = append(w.writes, &statusOnItsWay{before: before, after: after, process: w.process, begun: w.clock.Now()})
-	w.note("process %d composes %s %q", w.process, before.Name, after.Status.Annotations[v1.AnnotationEvents])
+	w.notef("process %d composes %s %q", w.process, before.Name, after.Status.Annotations[v1.AnnotationEvents])
 }
 
 // execute executes a write, and reports whether the API server has accepted it.
@@ -295,7 +52,7 @@ func (w *world) execute(p *statusOnItsWay) bool {
 		return false
 	}
 	w.store(tr, func(s *v1.TaskRunStatus) { *s = *p.after.Status.DeepCopy() })
-	w.note("%s is stored: %q", tr.Name, p.after.Status.Annotations[v1.AnnotationEvents])
+	w.notef("%s is stored: %q", tr.Name, p.after.Status.Annotations[v1.AnnotationEvents])
 	return true
 }
 
@@ -306,7 +63,7 @@ func (w *world) answer(at int, how int) {
 	failed := func() {
 		if lives {
 			w.d.TaskRuns().Failed(p.before)
-			w.note("process %d: %s has failed", w.process, p.before.Name)
+			w.notef("process %d: %s has failed", w.process, p.before.Name)
 		}
 		p.answered = true
 	}
@@ -331,8 +88,8 @@ func (w *world) answer(at int, how int) {
 // pass lets time pass. The API server ends its requests after a minute.
 func (w *world) pass(d time.Duration) {
 	w.clock.SetTime(w.clock.Now().Add(d))
-	for i := len(w.writes) - 1; i >= 0; i-- {
-		if w.writes[i].answered && w.clock.Since(w.writes[i].begun) > time.Minute {
+	for i, p := range slices.Backward(w.writes) {
+		if p.answered && w.clock.Since(p.begun) > time.Minute {
 			w.answer(i, 1+w.r.IntN(2))
 		}
 	}
@@ -346,9 +103,9 @@ func (w *world) work() bool {
 	}
 	slices.Sort(uids)
 	uid := uids[w.r.IntN(len(uids))]
-	_, _ = w.d.proceed(w.t.Context(), uid) //nolint:errcheck // it is tried again
+	_, _ = w.d.proceed(w.t.Context(), uid) // it is tried again
 	if w.d.backlog.refill() {
-		_ = w.d.resumeAll(w.t.Context()) //nolint:errcheck // the cache of this test has no errors
+		_ = w.d.resumeAll(w.t.Context()) // the cache of this test has no errors
 	}
 	return true
 }
@@ -360,11 +117,11 @@ func (w *world) end(orderly bool) {
 		left := w.d.unrecorded(w.t.Context()) // as flush, but in an order that the seed decides
 		slices.SortFunc(left, func(a, b entry) int { return strings.Compare(string(a.ref.UID), string(b.ref.UID)) })
 		for _, e := range left {
-			_ = w.d.record(w.t.Context(), e) //nolint:errcheck // w.failures has the error
+			_ = w.d.record(w.t.Context(), e) // w.failures has the error
 		}
 	}
 	w.orderly[w.process] = orderly && w.failures == before
-	w.note("process %d ends, orderly %v", w.process, w.orderly[w.process])
+	w.notef("process %d ends, orderly %v", w.process, w.orderly[w.process])
 	for _, p := range w.writes {
 		if p.process == w.process {
 			p.answered = true
@@ -395,7 +152,7 @@ func (w *world) step() {
 	case 30:
 		w.pass(time.Duration(w.r.IntN(60)) * time.Second)
 	case 31, 32:
-		_ = w.d.resumeAll(w.t.Context()) //nolint:errcheck // the cache of this test has no errors
+		_ = w.d.resumeAll(w.t.Context()) // the cache of this test has no errors
 	case 33, 34:
 		uid := types.UID(fmt.Sprintf("run-%d", w.r.IntN(8)))
 		w.refused[uid] = !w.refused[uid]
@@ -407,7 +164,7 @@ func (w *world) step() {
 		if len(names) > 0 && w.r.IntN(4) == 0 {
 			name := names[w.r.IntN(len(names))]
 			delete(w.runs, name)
-			w.note("%s is deleted", name)
+			w.notef("%s is deleted", name)
 		}
 	case 38:
 		w.bad = []int{0, 0, 20, 60}[w.r.IntN(4)]
@@ -425,7 +182,7 @@ func (w *world) changeMark() {
 	if w.settings = nil; w.r.IntN(2) == 0 {
 		w.settings = &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: mark.Name, ResourceVersion: w.version()}}
 	}
-	w.note("the mark is lost, and created again: %v", w.settings != nil)
+	w.notef("the mark is lost, and created again: %v", w.settings != nil)
 }
 
 // finish lets everything end without further errors.
@@ -440,7 +197,7 @@ func (w *world) finish() {
 			w.sync(name)
 		}
 		if err := w.d.resumeAll(w.t.Context()); err != nil {
-			w.fail("%v", err)
+			w.failf("%v", err)
 		}
 		for n := 0; n < 40 && w.work(); n++ { // events, and runs that continue and have nothing to do
 		}
@@ -448,7 +205,7 @@ func (w *world) finish() {
 		w.d.advance(w.t.Context())
 	}
 	for uid, m := range w.d.batches.members {
-		w.fail("%s stays in its batch: %+v", uid, *m)
+		w.failf("%s stays in its batch: %+v", uid, *m)
 	}
 }
 
@@ -457,13 +214,13 @@ func (w *world) check() {
 	for _, tr := range w.runs {
 		for number := range parse(tr.Status.Annotations[v1.AnnotationEvents]).last {
 			if id := fmt.Sprintf("%s-%d", tr.UID, number+1); len(w.accepted[id]) == 0 {
-				w.fail("%s was not sent; the record is %q", id, tr.Status.Annotations[v1.AnnotationEvents])
+				w.failf("%s was not sent; the record is %q", id, tr.Status.Annotations[v1.AnnotationEvents])
 			}
 		}
 	}
 }
 
-// TestNoScheduleLosesOrRepeatsEvents: whatever happens in which order, no event of a run that exists is lost, and only those of a controller
+// TestNoScheduleLosesOrRepeatsEvents: whatever happens in which order, no event of a run that exists is lost. Only those of a controller
 // that was killed are sent twice, with the same identifier. Runs leave their batches.
 func TestNoScheduleLosesOrRepeatsEvents(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
@@ -481,7 +238,7 @@ func TestNoScheduleLosesOrRepeatsEvents(t *testing.T) {
 			schedule, _ = strconv.ParseUint(text, 10, 64)
 		}
 		w := newWorld(t, seed, schedule, 8)
-		w.note("SEED=%d, schedule %d", seed, schedule)
+		w.notef("SEED=%d, schedule %d", seed, schedule)
 		if w.r.IntN(10) > 0 {
 			w.d.advance(t.Context())
 		}

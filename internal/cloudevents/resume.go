@@ -66,8 +66,9 @@ func (d *Delivery) reportForgotten(f forgotten) {
 	if f.again+f.others == 0 || !d.forgotten.CompareAndSwap(false, true) {
 		return
 	}
-	d.log.Info("the ConfigMap that says which events of finished runs were sent does not know about all of them: was it deleted? The events of"+
-		" runs that ended in the last hour may be sent twice", "configMap", mark.Name, "runsSentAgain", f.again, "runsNotSentAgain", f.others)
+	d.log.Info("the ConfigMap that says which events of finished runs were sent does not know about all of them: was it deleted? The"+
+		" events of runs that ended in the last hour may be sent twice", "configMap", mark.Name, "runsSentAgain", f.again,
+		"runsNotSentAgain", f.others)
 }
 
 // resume puts what the record of a run says is due into the queue. Ended is when it ended, if it is done.

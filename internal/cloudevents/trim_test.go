@@ -16,7 +16,7 @@ import (
 )
 
 // markUpTo returns a mark of one controller up to a stamp.
-func markUpTo(t testing.TB, stamp string) *mark.Current {
+func markUpTo(t *testing.T, stamp string) *mark.Current {
 	t.Helper()
 	s, ok := mark.ParseStamp(stamp)
 	if !ok {

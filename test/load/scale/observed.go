@@ -304,7 +304,8 @@ func (o observed) compare(w io.Writer, what string, one func(round) time.Duratio
 func (o observed) report(w io.Writer) {
 	const mib = 1 << 20
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(out, "OBSERVERS\tWALL\tMACHINE\tCONTROLLER\tPER TASKRUN\tPEAK\tCALLS\tPER TASKRUN\tEVENTS\tRECORDS\tREQUESTS WITH TRACES\tSCRAPES\t")
+	fmt.Fprintln(out, "OBSERVERS\tWALL\tMACHINE\tCONTROLLER\tPER TASKRUN\tPEAK\tCALLS\tPER TASKRUN\tEVENTS\tRECORDS\t"+
+		"REQUESTS WITH TRACES\tSCRAPES\t")
 	add := func(name string, of []round) {
 		for _, r := range of {
 			fmt.Fprintf(out, "%s\t%.1f s\t%.1f s\t%.2f s\t%.2f ms\t%d MiB\t%d\t%.1f\t%d\t%d\t%d\t%d\t\n", name, r.Wall.Seconds(),

@@ -129,8 +129,8 @@ func (s *sink) doubled() int {
 	return n
 }
 
-// whole returns an error unless the events of a run are those of its record, from the first to the last, and all are recorded as sent: there
-// or by the mark.
+// whole returns an error unless the events of a run are those of its record, from the first to the last, and all are recorded as sent:
+// there or by the mark.
 func (s *sink) whole(m mark.Mark, uid string, annotations map[string]string, end string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
