@@ -20,9 +20,17 @@ func TestParseRecord(t *testing.T) {
 		reason, text string
 		want         record
 	}{
-		"None":      {reason: "a run without events"},
-		"Sent":      {reason: "all are sent", text: "4", want: record{last: 4}},
-		"Due":       {reason: "two are due", text: "4 3:running 4:failed", want: record{last: 4, due: []numbered{{3, Running}, {4, Failed}}}},
+		"None": {reason: "a run without events"},
+		"Sent": {reason: "all are sent", text: "4", want: record{last: 4}},
+		"Due":  {reason: "two are due", text: "4 3:running 4:failed", want: record{last: 4, due: []numbered{{3, Running}, {4, Failed}}}},
+		"Stamp": {
+			reason: "the mark will say when it is sent",
+			text:   "4 4:failed @1764500003.16",
+			want:   record{last: 4, due: []numbered{{4, Failed}}, stamp: mark.Stamp{Epoch: 1_764_500_003, Batch: 16}},
+		},
+		"SentStamp": {reason: "nothing is due, so the stamp says nothing", text: "4 @1764500003.16", want: record{last: 4}},
+		"OnlyStamp": {reason: "no number", text: "@1764500003.16"},
+		"TwoStamps": {reason: "a stamp is not the number of an event", text: "4 4:failed @7.1 @7.2"},
 		"NoNumber":  {reason: "no number", text: "x 1:queued"},
 		"Negative":  {reason: "numbers begin at 1", text: "-1"},
 		"NoPhase":   {reason: "a phase is missing", text: "1 1"},
@@ -54,6 +62,7 @@ func TestRecordKeepsWhatIsDue(t *testing.T) {
 			}
 			begin := rapid.SliceOfN(rapid.SampledFrom([]Phase{Queued, Started, Running, Unknown}), 1, 2).Draw(t, "begin")
 			next, added := r.without(done).with(begin)
+			next.stamp = mark.Stamp{Epoch: rapid.Int64Range(1, 9).Draw(t, "epoch"), Batch: rapid.IntRange(1, 9).Draw(t, "batch")}
 			for _, number := range done {
 				delete(due, number)
 			}
@@ -94,6 +103,7 @@ func TestFullRecordKeepsBothEnds(t *testing.T) {
 
 func FuzzParseRecord(f *testing.F) {
 	f.Add("4 3:running 4:failed")
+	f.Add("4 3:running 4:failed @1764500003.16")
 	f.Fuzz(func(t *testing.T, text string) {
 		r := parse(text)
 		if again := parse(r.String()); again.String() != r.String() || len(r.due) > maxDue {
