@@ -73,8 +73,8 @@ const (
 )
 
 // AnnotationEvents in the status of a run, or on a CustomRun, says which events about the run have been sent: the number of the last
-// event, and the numbers and phases of those that no receiver may have accepted yet. In a run that has ended, a stamp follows. The ConfigMap
-// sluice-events-sent says up to which stamp all events have been sent.
+// event, and the numbers and phases of those that no receiver may have accepted yet. In a run that has ended, a stamp follows. The
+// ConfigMap sluice-events-sent says up to which stamp all events have been sent.
 const AnnotationEvents = "sluice.dev/events"
 
 // AnnotationOlder on an object has the fields of v1beta1 that v1 does not have, and that no annotation of Tekton is for. It is a JSON

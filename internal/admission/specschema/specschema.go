@@ -35,7 +35,7 @@ type Schema struct {
 	values      *Schema // of a map
 	enum        map[string]bool
 	pattern     *regexp.Regexp
-	int32, time bool   // formats
+	time        bool   // the format date-time
 	length      bounds // of a text, in characters
 	number      bounds
 	count       bounds // of a list

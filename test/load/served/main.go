@@ -45,8 +45,9 @@ func main() {
 	writes := flag.Int("writes", 1000, "number of writes in a round")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *rounds, *writes); err != nil {
+	err := run(ctx, *rounds, *writes)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}

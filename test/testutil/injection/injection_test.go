@@ -30,8 +30,9 @@ func TestInjector(t *testing.T) {
 		t.Fatalf("want the pod admitted with a patch, got %v", response)
 	}
 	var patch []struct {
-		Op, Path string
-		Value    corev1.Container
+		Op    string           `json:"op"`
+		Path  string           `json:"path"`
+		Value corev1.Container `json:"value"`
 	}
 	if err := json.Unmarshal(response.Patch, &patch); err != nil || len(patch) != 1 {
 		t.Fatalf("want a patch of one operation, got %s: %v", response.Patch, err)
