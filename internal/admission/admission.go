@@ -173,7 +173,7 @@ func (k Kinds) fillIn(ctx context.Context, request admission.Request) admission.
 		return admission.Errored(http.StatusBadRequest, fmt.Errorf("cannot validate %s: %w", request.Kind.Kind, err))
 	case err != nil:
 		// The object does not decode. Allow it here, because the schema, which is checked next, names the exact field. The
-		// validating webhook rejects what it cannot decode.
+		// validating webhook rejects what it cannot decode. An update of a stored object that is as heavy is allowed, too.
 		return admission.Allowed("")
 	case len(changed.unknown) > 0:
 		return refused(request, changed.unknown)

@@ -13,16 +13,19 @@ import (
 )
 
 const (
-	// maxSteps limits how long the API server checks the schema of an object, in the steps of specschema: about 0.4 s. Usual elements are
-	// larger, so usual objects reach their limit of 1.5 MiB first.
+	// maxSteps limits how long the API server checks the schema of an object, in the steps of specschema: about 0.4 s. Objects with
+	// scripts or long values reach their limit of 1.5 MiB first. Those that only have small elements reach this one, from 650 kB on.
 	maxSteps = 400_000
+	// moreSteps is how many an update may add to a stored object that is at the limit or above it, for example to cancel its run.
+	moreSteps = 100
 	// maxRefused is how many values of an object the API server's own check may refuse. Its time grows with their square: 0.1 s for
 	// a thousand, 16 s for twenty thousand.
 	maxRefused = 100
 )
 
 // tooCostly returns the errors of an object whose check would occupy the API server, which has not begun it yet. An update of a stored
-// object that is as costly is admitted, because users must be able to cancel its run. old is nil for a new object.
+// object that is as costly is admitted, because users must be able to cancel its run. This adds a few values to it. old is nil for a
+// new object.
 func (k Kind) tooCostly(ctx context.Context, raw, old []byte) field.ErrorList {
 	if !json.Valid(raw) {
 		return nil // the decoder refuses it
@@ -34,7 +37,7 @@ func (k Kind) tooCostly(ctx context.Context, raw, old []byte) field.ErrorList {
 	}
 	if json.Valid(old) {
 		before := k.schema.Measure(old, specschema.Limits{Steps: math.MaxInt, Refused: math.MaxInt})
-		limits = specschema.Limits{Steps: max(limits.Steps, before.Steps), Refused: max(limits.Refused, before.Refused)}
+		limits = specschema.Limits{Steps: max(limits.Steps, before.Steps+moreSteps), Refused: max(limits.Refused, before.Refused)}
 		cost = k.schema.Measure(raw, limits)
 	}
 	report := validation.NewReport(ctx, nil)

@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -20,6 +21,17 @@ func TestCostlyObjectsAreRefusedBeforeTheirSchema(t *testing.T) {
 	}
 	params := func(element string, n int) string {
 		return list(`{"spec":{"pipelineSpec":{"tasks":[{"name":"t","taskRef":{"name":"a"}}]},"params":[`, element, n, `]}}`)
+	}
+	heavy := params(list(`{"name":"a","value":[`, `""`, 600_000, `]}`), 1)
+	cancelled := func(object string) string {
+		return strings.Replace(object, `{"spec":{`, `{"spec":{"status":"Cancelled",`, 1)
+	}
+	quantities := func(n int) string {
+		var all strings.Builder
+		for i := range n {
+			fmt.Fprintf(&all, `,"r%x":1`, i)
+		}
+		return `{"spec":{"taskRef":{"name":"a"},"computeResources":{"limits":{` + all.String()[1:] + `}}}}`
 	}
 	cases := map[string]struct {
 		reason  string
@@ -69,13 +81,13 @@ func TestCostlyObjectsAreRefusedBeforeTheirSchema(t *testing.T) {
 		"Heavy": {
 			reason:  "what takes too much memory was left to the schema before",
 			kind:    v1.KindPipelineRun,
-			object:  params(list(`{"name":"a","value":[`, `""`, 600_000, `]}`), 1),
+			object:  heavy,
 			refused: "it has too many small elements",
 		},
 		"Cancel": {
 			reason: "a stored run that is as costly can be cancelled",
 			kind:   v1.KindPipelineRun,
-			object: strings.Replace(params(`{}`, 10_000), `{"spec":{`, `{"spec":{"status":"Cancelled",`, 1),
+			object: cancelled(params(`{}`, 10_000)),
 			old:    params(`{}`, 10_000),
 		},
 		"Worse": {
@@ -86,10 +98,41 @@ func TestCostlyObjectsAreRefusedBeforeTheirSchema(t *testing.T) {
 			refused: "spec.params[0].name: Required value",
 		},
 		"CancelMany": {
-			reason: "the same for the number of elements",
+			reason: "the same for the number of elements: a run at the limit has more when it is stored, with its defaults",
 			kind:   v1.KindPipelineRun,
-			object: params(`{"name":"a","value":"b"}`, 40_000),
-			old:    params(`{"name":"a","value":"b"}`, 40_001),
+			object: cancelled(params(`{"name":"a","value":"b"}`, 40_000)),
+			old:    params(`{"name":"a","value":"b"}`, 40_000),
+		},
+		"Grow": {
+			reason:  "it cannot grow by more than a few values",
+			kind:    v1.KindPipelineRun,
+			object:  params(`{"name":"a","value":"b"}`, 40_010),
+			old:     params(`{"name":"a","value":"b"}`, 40_000),
+			refused: "it has too many small elements",
+		},
+		"CancelHeavy": {
+			reason: "the same for the memory that it takes",
+			kind:   v1.KindPipelineRun,
+			object: cancelled(heavy),
+			old:    heavy,
+		},
+		"BecomesHeavy": {
+			reason:  "a stored object that takes little memory cannot be replaced by one that takes much",
+			kind:    v1.KindPipelineRun,
+			object:  heavy,
+			old:     params(`{"name":"a","value":"b"}`, 1),
+			refused: "it has too many small elements",
+		},
+		"Quantities": {
+			reason:  "the API server tries two schemas for each: 100,000 of them, 1 MB, took it a second",
+			kind:    v1.KindTaskRun,
+			object:  quantities(100_000),
+			refused: "it has too many small elements",
+		},
+		"FewQuantities": {
+			reason: "more than any node has resources",
+			kind:   v1.KindTaskRun,
+			object: quantities(10_000),
 		},
 	}
 	for name, tc := range cases {

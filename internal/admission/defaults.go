@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"math"
 
 	jsonpatch "gomodules.xyz/jsonpatch/v2"
@@ -36,8 +37,15 @@ type defaulted struct {
 	unknown field.ErrorList
 }
 
+// errStoredHeavy is the error for an object above maxDecoded that replaces a stored one of that weight. It is admitted without defaults,
+// because they would take the same memory twice more.
+var errStoredHeavy = errors.New("it replaces an object that has too many small elements, too")
+
 func (k kindOf[T]) defaulted(ctx context.Context, raw, old []byte) (*defaulted, error) {
 	object, err := k.weighed(ctx, raw, nil)
+	if errors.Is(err, errHeavy) && k.weight.check(raw, old) == nil {
+		return nil, errStoredHeavy
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -13,11 +13,14 @@ import (
 
 	"github.com/sluice-ci/sluice/internal/admission/scan"
 	"github.com/sluice-ci/sluice/internal/spelling"
+	"github.com/sluice-ci/sluice/internal/truncate"
 )
 
 // Steps of an API server that validates a value. A step is about a microsecond; docs/performance.md has how it was measured.
 const (
 	perValue = 3
+	// perEither is for an integer or a string: a quantity or a port. The API server tries one schema after the other.
+	perEither = 12
 	// perObject is for an object with fields. It needs one more step for each field that its schema declares, because the API server
 	// copies the schema of each.
 	perObject = 8
@@ -74,9 +77,12 @@ func (m *meter) value(i int, s *Schema) int {
 		return len(b)
 	}
 	kind := kindOf(b[i])
-	if kind == "object" && s.properties != nil {
+	switch {
+	case kind == "object" && s.properties != nil:
 		m.cost.Steps += perObject + s.names
-	} else {
+	case s.intOrString:
+		m.cost.Steps += perEither
+	default:
 		m.cost.Steps += perValue
 	}
 	if !s.admits(kind) {
@@ -261,8 +267,8 @@ func (m *meter) refuse(e *field.Error) {
 		return
 	}
 	e.Field = string(m.path)
-	if text, ok := e.BadValue.(string); ok && len(text) > maxShown {
-		e.BadValue = text[:maxShown] + "…"
+	if text, ok := e.BadValue.(string); ok {
+		e.BadValue = truncate.Text(text, maxShown)
 	}
 	m.cost.Errors = append(m.cost.Errors, e)
 }

@@ -61,6 +61,15 @@ func TestMeasure(t *testing.T) {
 			refused: 2,
 			first:   "spec.params[0].value: Required value",
 		},
+		"LongValue": {
+			reason:  "the message has whole characters, because JSON cannot have others",
+			kind:    "PipelineRun",
+			object:  `{"spec":{"pipelineSpec":{"params":[{"name":"a","type":"` + strings.Repeat("ä€", 100) + `"}]}}}`,
+			limits:  unlimited,
+			refused: 1,
+			first: `spec.pipelineSpec.params[0].type: Invalid value: "` + strings.Repeat("ä€", 20) +
+				`…": it is none of the values that the field may have`,
+		},
 		"MetadataAndStatus": {
 			reason: "the schema of the spec does not concern them",
 			kind:   "TaskRun",
