@@ -246,12 +246,13 @@ const (
 	TaskReasonFailureIgnored = TaskRunReasonFailureIgnored
 )
 
-// Messages in spec.statusMessage of a TaskRun that its PipelineRun ended.
+// Messages in spec.statusMessage of a TaskRun that its PipelineRun ended. Clients compare the first two, to find out whether the time
+// was over: their values are part of the API of Tekton.
 const (
 	// TaskRunCancelledByPipelineRun: the PipelineRun was cancelled.
-	TaskRunCancelledByPipelineRun TaskRunSpecStatusMessage = "cancelled: the PipelineRun that it belongs to was cancelled"
+	TaskRunCancelledByPipelineRun TaskRunSpecStatusMessage = "TaskRun cancelled as the PipelineRun it belongs to has been cancelled."
+	// TaskRunTimedOutByPipelineRun: the PipelineRun, or the part of it that has the task, exceeded its timeout.
+	TaskRunTimedOutByPipelineRun TaskRunSpecStatusMessage = "TaskRun cancelled as the PipelineRun it belongs to has timed out."
 	// TaskRunGivenUpByPipelineRun: the controller has stopped retrying the PipelineRun.
 	TaskRunGivenUpByPipelineRun TaskRunSpecStatusMessage = "cancelled: the controller cannot continue the PipelineRun that it belongs to"
-	// TaskRunTimedOutByPipelineRun: the PipelineRun, or the part of it that has the task, exceeded its timeout.
-	TaskRunTimedOutByPipelineRun TaskRunSpecStatusMessage = "cancelled: the PipelineRun that it belongs to has timed out"
 )

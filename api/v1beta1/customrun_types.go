@@ -90,6 +90,15 @@ type CustomRunSpecStatus string
 // CustomRunSpecStatusCancelled cancels the run.
 const CustomRunSpecStatusCancelled CustomRunSpecStatus = "RunCancelled"
 
+// Messages in spec.statusMessage of a CustomRun that its PipelineRun ended. Clients compare them: their values are part of the API
+// of Tekton.
+const (
+	// CustomRunCancelledByPipelineRun: the PipelineRun was cancelled.
+	CustomRunCancelledByPipelineRun = "CustomRun cancelled as the PipelineRun it belongs to has been cancelled."
+	// CustomRunTimedOutByPipelineRun: the PipelineRun, or the part of it that has the task, exceeded its timeout.
+	CustomRunTimedOutByPipelineRun = "CustomRun cancelled as the PipelineRun it belongs to has timed out."
+)
+
 // CustomRef refers to a custom task: by the kind that its controller serves, and the name of an object of that kind, if the
 // kind needs one.
 //

@@ -43,7 +43,7 @@ func (customRuns) New() Run { return customRun{&v1beta1.CustomRun{}} }
 // Stop asks the controller of the custom task to cancel the run, and notes when.
 func (customRuns) Stop(stop Stop, now time.Time) Stopped {
 	return Stopped{
-		Spec:        map[string]any{"status": v1beta1.CustomRunSpecStatusCancelled, "statusMessage": stop.Cancel},
+		Spec:        map[string]any{"status": v1beta1.CustomRunSpecStatusCancelled, "statusMessage": customRunMessage(stop.Cancel)},
 		Annotations: map[string]string{v1.AnnotationStopRequested: now.UTC().Format(time.RFC3339)},
 	}
 }
@@ -121,7 +121,7 @@ func (c customRun) Progress() Progress {
 		Condition: condition,
 		TimedOut:  failedBecause(condition, v1beta1.CustomRunReasonTimedOut),
 		Start:     c.Status.StartTime, Completion: c.Status.CompletionTime, Timeout: c.Spec.Timeout,
-		Asked: Finishes, Message: v1.TaskRunSpecStatusMessage(c.Spec.StatusMessage),
+		Asked: Finishes, Message: causeOf(c.Spec.StatusMessage),
 	}
 	failed := condition != nil && condition.Status == metav1.ConditionFalse
 	p.Cancelled = failed && !p.TimedOut && (asked || condition.Reason == v1beta1.CustomRunReasonCancelled)
