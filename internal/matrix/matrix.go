@@ -4,6 +4,7 @@ package matrix
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
@@ -12,7 +13,7 @@ import (
 type Combination struct {
 	// Name is the name of its entry of include; empty for a combination of params.
 	Name string
-	// Params are the params, each a string.
+	// Params are the params, each a string, ordered by their names.
 	Params []v1.Param
 }
 
@@ -84,7 +85,18 @@ func Combinations(m *v1.Matrix, limit int) ([]Combination, error) {
 	if len(combinations) > limit {
 		return nil, &TooManyError{Count: len(combinations), Limit: limit}
 	}
-	return combinations, nil
+	return ordered(combinations), nil
+}
+
+// ordered orders the params of each combination by their names, as the TaskRuns of Tekton have them. Clients compare them. The params
+// of an entry of include are copied, because they belong to the pipeline.
+func ordered(combinations []Combination) []Combination {
+	for i := range combinations {
+		c := &combinations[i]
+		c.Params = slices.Clone(c.Params)
+		slices.SortStableFunc(c.Params, func(a, b v1.Param) int { return strings.Compare(a.Name, b.Name) })
+	}
+	return combinations
 }
 
 func checkTypes(m *v1.Matrix) error {

@@ -70,9 +70,9 @@ func TestCombinations(t *testing.T) {
 			},
 			want: []string{
 				"arch=amd64 version=1.17",
-				"arch=s390x version=1.17 flags=-v",
+				"arch=s390x flags=-v version=1.17",
 				"arch=amd64 version=1.18",
-				"arch=s390x version=1.18 flags=-v",
+				"arch=s390x flags=-v version=1.18",
 			},
 		},
 		"Own": {
@@ -100,6 +100,44 @@ func TestCombinations(t *testing.T) {
 			reason: "Without params, each entry is a combination.",
 			matrix: v1.Matrix{Include: []v1.MatrixInclude{entry("a", text("image", "1")), entry("b", text("image", "2"))}},
 			want:   []string{"(a) image=1", "(b) image=2"},
+		},
+		"Ordered": {
+			reason: "The params of each combination are in the order of their names, whatever the order in the matrix.",
+			matrix: v1.Matrix{
+				Params: []v1.Param{version, arch},
+				Include: []v1.MatrixInclude{
+					entry("common", text("package", "p")), entry("race", text("version", "1.18"), text("context", "c")),
+					entry("other", text("version", "2"), text("arch", "arm64")),
+				},
+			},
+			want: []string{
+				"arch=amd64 package=p version=1.17",
+				"arch=amd64 context=c package=p version=1.18",
+				"arch=s390x package=p version=1.17",
+				"arch=s390x context=c package=p version=1.18",
+				"(other) arch=arm64 version=2",
+			},
+		},
+		"OwnWithAKnownValue": {
+			reason: "An entry that agrees with no combination runs, also if some of its values are in one. Tekton drops it.",
+			matrix: v1.Matrix{
+				Params:  []v1.Param{arch, version},
+				Include: []v1.MatrixInclude{entry("next", text("arch", "s390x"), text("version", "2"))},
+			},
+			want: []string{
+				"arch=amd64 version=1.17", "arch=s390x version=1.17", "arch=amd64 version=1.18", "arch=s390x version=1.18",
+				"(next) arch=s390x version=2",
+			},
+		},
+		"OwnTwice": {
+			reason: "So do two entries that have a value in common. Tekton drops the second one.",
+			matrix: v1.Matrix{
+				Params: []v1.Param{arch},
+				Include: []v1.MatrixInclude{
+					entry("a", text("arch", "arm64"), text("flags", "-v")), entry("b", text("arch", "arm64"), text("flags", "-q")),
+				},
+			},
+			want: []string{"arch=amd64", "arch=s390x", "(a) arch=arm64 flags=-v", "(b) arch=arm64 flags=-q"},
 		},
 		"Same": {
 			reason: "Two equal elements are two runs: whoever lists one twice wants it twice.",
@@ -204,4 +242,20 @@ func TestIncludeNeverChangesTheProduct(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestCombinationsLeaveThePipeline: the order of the params in a combination is not that of the pipeline, which stays as it is.
+func TestCombinationsLeaveThePipeline(t *testing.T) {
+	entry := []v1.Param{text("z", "1"), text("a", "2")}
+	m := v1.Matrix{Include: []v1.MatrixInclude{{Params: entry}}}
+	got, err := Combinations(&m, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a=2 z=1"}, lines(got)); diff != "" {
+		t.Errorf("-want, +got:\n%s", diff)
+	}
+	if entry[0].Name != "z" {
+		t.Errorf("the params of the entry are in another order: %v", entry)
+	}
 }

@@ -241,9 +241,9 @@ func TestMatrix(t *testing.T) {
 	c := newCluster(t, interceptor.Funcs{}, pr)
 	made := c.made(t, pr)
 	want := map[string][]v1.Param{
-		"run-test-0": {param("fixed", "x"), param("os", "linux"), param("arch", "amd64")},
-		"run-test-1": {param("fixed", "x"), param("os", "mac"), param("arch", "amd64")},
-		"run-test-2": {param("fixed", "x"), param("os", "plan9"), param("arch", "arm"), param("extra", "y")},
+		"run-test-0": {param("fixed", "x"), param("arch", "amd64"), param("os", "linux")},
+		"run-test-1": {param("fixed", "x"), param("arch", "amd64"), param("os", "mac")},
+		"run-test-2": {param("fixed", "x"), param("arch", "arm"), param("extra", "y"), param("os", "plan9")},
 	}
 	got := map[string][]v1.Param{}
 	for name, tr := range made {
