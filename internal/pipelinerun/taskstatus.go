@@ -48,7 +48,8 @@ func reasonOfChildren(s *TaskState, one func(*Child) bool) string {
 	return v1.TaskStatusFailed // all failed children are deleted
 }
 
-// aggregate returns the status of all tasks together.
+// aggregate returns the status of all tasks together. A failure that onError: continue ignores is a failure here, as it is in the
+// status of the task, so that a task of finally can report it.
 func aggregate(tasks []TaskState) string {
 	named := byName(tasks)
 	var failed, cancelled, skipped bool
@@ -58,7 +59,7 @@ func aggregate(tasks []TaskState) string {
 			continue
 		}
 		switch {
-		case s.Phase == Failed || s.couldNotStart(named):
+		case s.Phase == Failed || s.Phase == Ignored || s.couldNotStart(named):
 			failed = true
 		case s.Phase == Cancelled || !s.Phase.done():
 			cancelled = true
