@@ -11,7 +11,7 @@ import (
 
 // Combination is the params of one TaskRun.
 type Combination struct {
-	// Name is the name of its entry of include; empty for a combination of params.
+	// Name has the names of its entries of include, in their order and separated by blanks; empty if it has none with a name.
 	Name string
 	// Params are the params, each a string, ordered by their names.
 	Params []v1.Param
@@ -74,7 +74,7 @@ func Combinations(m *v1.Matrix, limit int) ([]Combination, error) {
 	var own []Combination
 	at, total := positionsOf(m.Params, len(combinations)), len(combinations)*len(m.Params)
 	for i := range m.Include {
-		if !include(combinations, at, m.Include[i].Params, &total) {
+		if !include(combinations, at, &m.Include[i], &total) {
 			own = append(own, Combination{Name: m.Include[i].Name, Params: m.Include[i].Params})
 		}
 		if total > maxParams {
@@ -145,10 +145,10 @@ func product(params []v1.Param, limit int) ([]Combination, error) {
 	return combinations, nil
 }
 
-// include adds params to the combinations that agree with them, and reports whether there are any. It counts the added params
-// in total, and stops above the limit.
-func include(combinations []Combination, at []positions, added []v1.Param, total *int) bool {
-	fitted := false
+// include adds the params and the name of an entry to the combinations that agree with it, and reports whether there are any. It
+// counts the added params in total, and stops above the limit.
+func include(combinations []Combination, at []positions, entry *v1.MatrixInclude, total *int) bool {
+	added, fitted := entry.Params, false
 	for i := range combinations {
 		if *total > maxParams {
 			return fitted
@@ -158,6 +158,7 @@ func include(combinations []Combination, at []positions, added []v1.Param, total
 			continue
 		}
 		fitted = true
+		c.Name = strings.TrimSpace(c.Name + " " + entry.Name)
 		for _, param := range added {
 			if n, has := at.of(param.Name); has {
 				c.Params[n] = param // the same value, or one that an earlier entry has added

@@ -60,7 +60,7 @@ func TestCombinations(t *testing.T) {
 		"ToAll": {
 			reason: "What names none of the params is added to all.",
 			matrix: v1.Matrix{Params: []v1.Param{arch}, Include: []v1.MatrixInclude{entry("common", text("package", "p"))}},
-			want:   []string{"arch=amd64 package=p", "arch=s390x package=p"},
+			want:   []string{"(common) arch=amd64 package=p", "(common) arch=s390x package=p"},
 		},
 		"ToSome": {
 			reason: "What names one is added to those with its value.",
@@ -70,9 +70,9 @@ func TestCombinations(t *testing.T) {
 			},
 			want: []string{
 				"arch=amd64 version=1.17",
-				"arch=s390x flags=-v version=1.17",
+				"(race) arch=s390x flags=-v version=1.17",
 				"arch=amd64 version=1.18",
-				"arch=s390x flags=-v version=1.18",
+				"(race) arch=s390x flags=-v version=1.18",
 			},
 		},
 		"Own": {
@@ -86,7 +86,7 @@ func TestCombinations(t *testing.T) {
 				Params:  []v1.Param{arch},
 				Include: []v1.MatrixInclude{entry("other", text("arch", "arm64")), entry("common", text("package", "p"))},
 			},
-			want: []string{"arch=amd64 package=p", "arch=s390x package=p", "(other) arch=arm64"},
+			want: []string{"(common) arch=amd64 package=p", "(common) arch=s390x package=p", "(other) arch=arm64"},
 		},
 		"Later": {
 			reason: "A later entry overwrites what an earlier one has added.",
@@ -94,7 +94,7 @@ func TestCombinations(t *testing.T) {
 				Params:  []v1.Param{arch},
 				Include: []v1.MatrixInclude{entry("a", text("flags", "-v")), entry("b", text("arch", "s390x"), text("flags", "-q"))},
 			},
-			want: []string{"arch=amd64 flags=-v", "arch=s390x flags=-q"},
+			want: []string{"(a) arch=amd64 flags=-v", "(a b) arch=s390x flags=-q"},
 		},
 		"OnlyInclude": {
 			reason: "Without params, each entry is a combination.",
@@ -111,12 +111,20 @@ func TestCombinations(t *testing.T) {
 				},
 			},
 			want: []string{
-				"arch=amd64 package=p version=1.17",
-				"arch=amd64 context=c package=p version=1.18",
-				"arch=s390x package=p version=1.17",
-				"arch=s390x context=c package=p version=1.18",
+				"(common) arch=amd64 package=p version=1.17",
+				"(common race) arch=amd64 context=c package=p version=1.18",
+				"(common) arch=s390x package=p version=1.17",
+				"(common race) arch=s390x context=c package=p version=1.18",
 				"(other) arch=arm64 version=2",
 			},
+		},
+		"Unnamed": {
+			reason: "An entry without a name leaves the names of the others.",
+			matrix: v1.Matrix{
+				Params:  []v1.Param{arch},
+				Include: []v1.MatrixInclude{entry("", text("a", "1")), entry("named", text("b", "2")), entry("", text("c", "3"))},
+			},
+			want: []string{"(named) a=1 arch=amd64 b=2 c=3", "(named) a=1 arch=s390x b=2 c=3"},
 		},
 		"OwnWithAKnownValue": {
 			reason: "An entry that agrees with no combination runs, also if some of its values are in one. Tekton drops it.",

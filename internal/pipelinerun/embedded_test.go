@@ -1,6 +1,7 @@
 package pipelinerun
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -80,13 +81,18 @@ func TestWorkspaceOfAResult(t *testing.T) {
 	}
 }
 
-// TestDisplayNamesOfAMatrix: each combination has its name, and that of include comes first.
+// TestDisplayNamesOfAMatrix: each combination has its name, and those of include come first. Before, only an entry that is a separate
+// combination gave its name.
 func TestDisplayNamesOfAMatrix(t *testing.T) {
 	build := plain("build")
 	build.DisplayName = "Build $(params.platform) with $(params.mode) for $(tasks.make.results.r)"
 	build.Matrix = &v1.Matrix{
-		Params:  []v1.Param{array("platform", "linux", "mac")},
-		Include: []v1.MatrixInclude{{Name: "Extra: $(params.platform)", Params: []v1.Param{param("platform", "windows")}}},
+		Params: []v1.Param{array("platform", "linux", "mac")},
+		Include: []v1.MatrixInclude{
+			{Name: "Extra: $(params.platform)", Params: []v1.Param{param("platform", "windows")}},
+			{Name: "on $(params.platform)", Params: []v1.Param{param("platform", "mac"), param("flag", "x")}},
+			{Name: "with $(params.flag)", Params: []v1.Param{param("platform", "mac"), param("more", "y")}},
+		},
 	}
 	pr := run(producing("make", "r"), build)
 	pr.Spec.Params = []v1.Param{param("mode", "fast")}
@@ -100,10 +106,27 @@ func TestDisplayNamesOfAMatrix(t *testing.T) {
 			got = append(got, ref.DisplayName)
 		}
 	}
-	want := []string{"Build linux with fast for $(params.mode)", "Build mac with fast for $(params.mode)", "Extra: windows"}
+	want := []string{"Build linux with fast for $(params.mode)", "on mac with x", "Extra: windows"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want, +got:\n%s", diff)
 	}
+}
+
+// TestLongNameOfAMatrix: the name of an entry of include that is in each combination counts as often as the status has it, so that a
+// run fails before it creates TaskRuns to which it cannot refer.
+func TestLongNameOfAMatrix(t *testing.T) {
+	build := plain("build")
+	elements := make([]string, 200)
+	for i := range elements {
+		elements[i] = strconv.Itoa(i)
+	}
+	build.Matrix = &v1.Matrix{
+		Params:  []v1.Param{array("n", elements...)},
+		Include: []v1.MatrixInclude{{Name: strings.Repeat("x", 10_000), Params: []v1.Param{param("p", "v")}}},
+	}
+	pr := run(build)
+	c := newCluster(t, interceptor.Funcs{}, pr)
+	wantCondition(t, c.settle(t, pr), metav1.ConditionFalse, v1.PipelineRunReasonValidationFailed, "its matrix makes 200 TaskRuns")
 }
 
 // TestNameOfAResolvedPipeline: $(context.pipeline.name) is the name of the Pipeline that the resolver has found, in the pass that

@@ -70,7 +70,7 @@ func (p *planner) prepare(s *TaskState, vars substitute.Variables) (*Wanted, *Pr
 		return nil, nil
 	}
 	names, wanted := substitute.NamesOf(vars, start.results), &Wanted{Shorter: p.Loaded.shorter(p.needed(s.Task))}
-	if wanted.growth, problem = p.growth(task, len(combinations)); problem != nil {
+	if wanted.growth, problem = p.growth(task, combinations); problem != nil {
 		return nil, problem
 	}
 	for i, combination := range combinations {
@@ -165,7 +165,7 @@ func (p *planner) known(s *TaskState, wanted, keep needs) (bool, *Problem) {
 
 // growth returns how many bytes the PipelineRun grows by references to the children of a matrix, or a problem if it has no
 // room for them. A task without a matrix was counted when the run started.
-func (p *planner) growth(task *v1.PipelineTask, combinations int) (int, *Problem) {
+func (p *planner) growth(task *v1.PipelineTask, combinations []matrix.Combination) (int, *Problem) {
 	if task.Matrix == nil {
 		return 0, nil
 	}
@@ -173,9 +173,12 @@ func (p *planner) growth(task *v1.PipelineTask, combinations int) (int, *Problem
 	for i := range p.plan.Wanted {
 		room -= p.plan.Wanted[i].growth
 	}
-	needed := combinations * referenceSize(p.Run, task)
+	needed := len(combinations) * referenceSize(p.Run, task)
+	for i := range combinations {
+		needed += len(combinations[i].Name) // one name of an entry of include can be in all of them
+	}
 	if needed > room {
-		return 0, cannotStart(task.Name, tooManyReferences(combinations, needed, room),
+		return 0, cannotStart(task.Name, tooManyReferences(len(combinations), needed, room),
 			v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid)
 	}
 	return needed, nil
