@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -25,7 +26,7 @@ const (
 	markTries = 4
 )
 
-// marks writes the mark of the installation. Only one goroutine at a time may use it.
+// marks writes the mark of the installation. Only one goroutine at a time may use it, except for current and fresh.
 type marks struct {
 	client  client.Client
 	live    client.Reader
@@ -34,6 +35,9 @@ type marks struct {
 	log     logr.Logger
 	// found is the ConfigMap as it was last read or written; nil if it must be read.
 	found *corev1.ConfigMap
+	// fresh reports that this controller has read the ConfigMap, or that there is none, since it leads. Before that, current can be from a
+	// time when another one led.
+	fresh atomic.Bool
 	// epoch is that of this controller; 0 before it has one. Covered is the last batch of it that the mark covers.
 	epoch   int64
 	covered int
@@ -68,8 +72,11 @@ func LoadMark(ctx context.Context, live client.Reader, namespace string, into *m
 func (m *marks) read(ctx context.Context) error {
 	found := &corev1.ConfigMap{}
 	err := m.live.Get(ctx, m.name, found)
-	if apierrors.IsNotFound(err) && !m.current.Load().Known() {
-		m.current.Store(mark.Missing())
+	if apierrors.IsNotFound(err) {
+		if !m.current.Load().Known() {
+			m.current.Store(mark.Missing())
+		}
+		m.fresh.Store(true)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot read ConfigMap %q: %w", mark.Name, err)
@@ -82,6 +89,7 @@ func (m *marks) read(ctx context.Context) error {
 		m.current.Store(stored)
 	}
 	m.found = found
+	m.fresh.Store(true)
 	return nil
 }
 
@@ -158,7 +166,7 @@ func (d *Delivery) begin(ctx context.Context) {
 	if m.epoch > 0 || !d.on() || now.Before(m.retry) {
 		return
 	}
-	before := m.current.Load().Known()
+	before := m.fresh.Load()
 	next, err := m.change(ctx, func(was mark.Mark) mark.Mark { return was.Next(now) })
 	m.report(err)
 	if err != nil {
@@ -169,7 +177,7 @@ func (d *Delivery) begin(ctx context.Context) {
 		m.epoch = next.Epoch()
 		d.batches.begin(m.epoch)
 	}
-	if !before && m.current.Load().Known() {
+	if !before && m.fresh.Load() {
 		d.Refresh()
 	}
 }

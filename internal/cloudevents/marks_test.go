@@ -327,6 +327,7 @@ func TestMarkIsNotReadYet(t *testing.T) {
 	sink.next(t, 3)
 	first.stop()
 	r, _ := quiet(t, s, sink.URL)
+	r.marks.fresh.Store(false)
 	r.marks.current = &mark.Current{}
 	if err := r.resumeAll(t.Context()); err != nil {
 		t.Fatal(err)

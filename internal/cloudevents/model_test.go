@@ -112,6 +112,10 @@ func (w *world) work() bool {
 
 // end ends the controller in order, or kills it.
 func (w *world) end(orderly bool) {
+	current := &mark.Current{}
+	if w.r.IntN(2) == 0 {
+		_ = LoadMark(w.t.Context(), w, "installation", current) // the next one is a standby replica
+	}
 	before := w.failures
 	if orderly {
 		left := w.d.unrecorded(w.t.Context()) // as flush, but in an order that the seed decides
@@ -128,7 +132,7 @@ func (w *world) end(orderly bool) {
 		}
 	}
 	w.pass(time.Second) // a new process needs as long, and takes another epoch
-	w.begin()
+	w.begin(current)
 	w.d.advance(w.t.Context())
 }
 

@@ -78,7 +78,7 @@ func (d *Delivery) resume(ref Ref, recorded string, done bool, ended *metav1.Tim
 		return
 	}
 	m, now := d.marks.current.Load(), d.clock.Now()
-	if !r.stamp.IsZero() && !m.Known() {
+	if !r.stamp.IsZero() && !d.marks.fresh.Load() {
 		return // there is another look when the mark was read
 	}
 	covered := m.Sent(r.stamp, endOrNow(ended, now), now)

@@ -90,7 +90,7 @@ func newWorld(t *testing.T, seed, schedule uint64, runs int) *world {
 		tr.UID, tr.ResourceVersion = types.UID(tr.Name), w.version()
 		w.runs[tr.Name] = tr
 	}
-	w.begin()
+	w.begin(&mark.Current{})
 	return w
 }
 
@@ -101,12 +101,11 @@ func (w *world) version() string {
 
 func (w *world) notef(format string, a ...any) { w.trace = append(w.trace, fmt.Sprintf(format, a...)) }
 
-// begin starts a controller. Its cache has what the API server has.
-func (w *world) begin() {
+// begin starts a controller, which knows the mark of an earlier time. Its cache has what the API server has.
+func (w *world) begin(current *mark.Current) {
 	w.process++
 	c := config.Default()
 	c.Events.Sink = "http://sink.invalid"
-	current := &mark.Current{}
 	w.d = New(Options{
 		Client: w, Live: w, Cache: cacheOf{w}, Config: config.NewStore(c), Recorder: &events.FakeRecorder{}, Clock: w.clock,
 		Meter: &counts{all: map[string]int{}}, Log: logr.Discard(), Namespace: "installation", Sent: current,
@@ -114,9 +113,6 @@ func (w *world) begin() {
 	w.d.sender = sender{&http.Client{Transport: w}}
 	w.d.backlog.limit, w.d.batches.limit = 6, 4
 	w.trimmer = NewTrimmer(current, w.clock.Now)
-	if w.r.IntN(2) == 0 {
-		_ = LoadMark(w.t.Context(), w, "installation", current) // then nothing is trimmed
-	}
 	w.cached = map[string]*v1.TaskRun{}
 	for name := range w.runs {
 		w.sync(name)
