@@ -116,7 +116,10 @@ func (w *world) end(orderly bool) {
 	if w.r.IntN(2) == 0 {
 		_ = LoadMark(w.t.Context(), w, "installation", current) // the next one is a standby replica
 	}
-	before := w.failures
+	before, bad := w.failures, w.bad
+	if w.r.IntN(2) == 0 {
+		w.bad = 0 // the next controller can have errors that this one did not have
+	}
 	if orderly {
 		left := w.d.unrecorded(w.t.Context()) // as flush, but in an order that the seed decides
 		slices.SortFunc(left, func(a, b entry) int { return strings.Compare(string(a.ref.UID), string(b.ref.UID)) })
@@ -124,7 +127,7 @@ func (w *world) end(orderly bool) {
 			_ = w.d.record(w.t.Context(), e) // w.failures has the error
 		}
 	}
-	w.orderly[w.process] = orderly && w.failures == before
+	w.orderly[w.process], w.bad = orderly && w.failures == before, bad
 	w.notef("process %d ends, orderly %v", w.process, w.orderly[w.process])
 	for _, p := range w.writes {
 		if p.process == w.process {
