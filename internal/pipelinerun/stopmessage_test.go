@@ -50,7 +50,9 @@ func TestStopMessages(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			stopped := tc.kind.Stop(Stop{Cancel: tc.cause}, time.Unix(0, 0))
 			var child struct {
-				Spec struct{ StatusMessage string }
+				Spec struct {
+					StatusMessage string `json:"statusMessage"`
+				} `json:"spec"`
 			}
 			text, err := json.Marshal(map[string]any{"spec": stopped.Spec})
 			if err == nil {
