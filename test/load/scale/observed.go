@@ -38,8 +38,8 @@ const (
 	// scrapePeriod is how often the metrics are read. Prometheus does so less often.
 	scrapePeriod = time.Second
 	// settling is how long a controller that is measured still runs after the last TaskRun: it sends traces a second after that, and
-	// writes the mark of events that were sent within two periods of five seconds.
-	settling = 12 * time.Second
+	// writes the mark of events that were sent within two seconds.
+	settling = 6 * time.Second
 )
 
 // observed compares the rounds of both kinds.
