@@ -20,7 +20,7 @@ import (
 const (
 	// markPeriod is how often a batch ends, and how often the mark is written at most. A killed controller leaves the events of two periods to
 	// be sent again.
-	markPeriod = time.Second
+	markPeriod = 250 * time.Millisecond
 	// markTimeout bounds a write of the mark, with its repetitions. At the end of the controller there must be time for records, too.
 	markTimeout = 3 * time.Second
 	// markTries is how often a write is tried again after another controller has written.

@@ -38,7 +38,7 @@ const (
 	// scrapePeriod is how often the metrics are read. Prometheus does so less often.
 	scrapePeriod = time.Second
 	// settling is how long a controller that is measured still runs after the last TaskRun: it sends traces a second after that, and
-	// writes the mark of events that were sent within two seconds.
+	// writes the mark of events that were sent within half a second.
 	settling = 6 * time.Second
 )
 
