@@ -43,7 +43,11 @@ func write(out string, files []string) error {
 			return fmt.Errorf("cannot shorten CRD %q: %w", file, err)
 		}
 	}
-	if err := os.WriteFile(out, all.encode(), 0o644); err != nil {
+	text, err := all.encode()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(out, text, 0o644); err != nil {
 		return fmt.Errorf("cannot write the schemas: %w", err)
 	}
 	return nil
@@ -63,7 +67,7 @@ func (t *table) addKind(crd map[string]any) error {
 	versions, _ := spec["versions"].([]any)
 	for _, v := range versions {
 		version, _ := v.(map[string]any)
-		if version["storage"] != true {
+		if stored, _ := version["storage"].(bool); !stored {
 			continue
 		}
 		schema, err := at(version, "schema", "openAPIV3Schema", "properties", "spec")
@@ -88,17 +92,19 @@ func at(node map[string]any, keys ...string) (map[string]any, error) {
 	return node, nil
 }
 
-// kept are the keywords that are copied, in addition to those that add treats. The others either do not concern one value
+// kept returns the keywords that are copied, in addition to those that add treats. The others either do not concern one value
 // (list and map types, rules in CEL) or do not refuse any.
-var kept = []string{
-	"type", "required", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "format",
-	"nullable", "x-kubernetes-int-or-string",
+func kept() []string {
+	return []string{
+		"type", "required", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "format",
+		"nullable", "x-kubernetes-int-or-string",
+	}
 }
 
 // add returns the number of a schema.
 func (t *table) add(schema map[string]any) (int, error) {
 	short := map[string]any{}
-	for _, keyword := range kept {
+	for _, keyword := range kept() {
 		if value, has := schema[keyword]; has {
 			short[keyword] = value
 		}
@@ -149,9 +155,12 @@ func (t *table) number(line string) int {
 	return number
 }
 
-func (t *table) encode() []byte {
+func (t *table) encode() ([]byte, error) {
 	var out bytes.Buffer
-	kinds, _ := json.Marshal(t.Kinds) // a map of strings and numbers can always be encoded
+	kinds, err := json.Marshal(t.Kinds)
+	if err != nil {
+		return nil, fmt.Errorf("cannot encode the kinds: %w", err)
+	}
 	fmt.Fprintf(&out, "{\"kinds\":%s,\n\"schemas\":[\n", kinds)
 	for i, line := range t.lines {
 		if i > 0 {
@@ -160,5 +169,5 @@ func (t *table) encode() []byte {
 		out.WriteString(line)
 	}
 	out.WriteString("\n]}\n")
-	return out.Bytes()
+	return out.Bytes(), nil
 }
