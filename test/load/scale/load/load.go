@@ -97,11 +97,23 @@ func Run(ctx context.Context, c client.WithWatch, namespace string, runs int, sp
 	if err != nil {
 		return fmt.Errorf("cannot watch PipelineRuns: %w", err)
 	}
-	defer w.Stop()
 	failed := make(chan error, runs)
 	go create(ctx, c, namespace, runs, spec, failed)
-	return await(ctx, w, runs, failed)
+	for ended := map[string]bool{}; len(ended) < runs; {
+		err := await(ctx, w, runs, ended, failed)
+		w.Stop()
+		if !errors.Is(err, errClosed) {
+			return err
+		}
+		if w, err = c.Watch(ctx, &v1.PipelineRunList{}, client.InNamespace(namespace)); err != nil {
+			return fmt.Errorf("cannot watch PipelineRuns again: %w", err)
+		}
+	}
+	return nil
 }
+
+// errClosed: a busy API server has closed the watch. A new one begins with all runs.
+var errClosed = errors.New("the watch was closed before the runs ended")
 
 func create(ctx context.Context, c client.Client, namespace string, runs int, spec *v1.PipelineSpec, failed chan<- error) {
 	next := make(chan int)
@@ -124,9 +136,8 @@ func create(ctx context.Context, c client.Client, namespace string, runs int, sp
 	workers.Wait()
 }
 
-// await returns when the given number of runs have succeeded.
-func await(ctx context.Context, w watch.Interface, runs int, failed <-chan error) error {
-	ended := map[string]bool{}
+// await returns when the given number of runs have succeeded, and adds their names to ended.
+func await(ctx context.Context, w watch.Interface, runs int, ended map[string]bool, failed <-chan error) error {
 	for len(ended) < runs {
 		select {
 		case <-ctx.Done():
@@ -135,7 +146,7 @@ func await(ctx context.Context, w watch.Interface, runs int, failed <-chan error
 			return err
 		case event, open := <-w.ResultChan():
 			if !open {
-				return errors.New("the watch was closed before the runs ended")
+				return errClosed
 			}
 			pr, ok := event.Object.(*v1.PipelineRun)
 			if !ok || !pr.Status.Done() || metav1.GetControllerOf(pr) != nil {

@@ -54,15 +54,18 @@ func Drain(ctx context.Context, c client.WithWatch, namespace string, runs int, 
 	if err != nil {
 		return nil, fmt.Errorf("cannot watch TaskRuns: %w", err)
 	}
-	defer w.Stop()
+	defer func() { w.Stop() }()
 	ended := map[string]time.Duration{}
 	for len(ended) < runs {
 		select {
 		case <-ctx.Done():
 			return nil, fmt.Errorf("%d of %d TaskRuns in %q have ended: %w", len(ended), runs, namespace, ctx.Err())
 		case event, open := <-w.ResultChan():
-			if !open {
-				return nil, errors.New("the watch was closed before the TaskRuns ended")
+			if !open { // by an API server that is busy; a new watch begins with all TaskRuns
+				if w, err = c.Watch(ctx, &v1.TaskRunList{}, client.InNamespace(namespace)); err != nil {
+					return nil, fmt.Errorf("cannot watch TaskRuns again: %w", err)
+				}
+				continue
 			}
 			tr, ok := event.Object.(*v1.TaskRun)
 			if !ok || !tr.Status.Done() {
