@@ -80,9 +80,9 @@ func Rows() []Row {
 func hostileRow() Row {
 	return Row{
 		Name:    "hostile",
-		What:    "the ten most expensive objects at once, of 1.5 MB each",
+		What:    "the twelve most expensive objects at once, of 1.5 MB each",
 		Shape:   Shape{Steps: 1, Size: 1024},
-		Count:   10,
+		Count:   12,
 		Hostile: true,
 		Modes:   []string{SidecarLogs},
 	}

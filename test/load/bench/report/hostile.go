@@ -8,7 +8,7 @@ import (
 
 // Limits for hostile objects. wantedAnswer is the maximum time in seconds until an object that is sent alone is admitted or
 // refused. The same limit holds for the controller's part of it. wantedPeak is the maximum memory of the controller, in
-// bytes, while ten objects are sent at once.
+// bytes, while all objects are sent at once.
 const (
 	wantedAnswer = 1.0
 	wantedPeak   = 256 << 20
