@@ -48,12 +48,10 @@ func run(ctx context.Context, o *options) error {
 	if err := o.validate(); err != nil {
 		return err
 	}
-	restConfig, err := ctrl.GetConfig()
+	restConfig, err := restConfigOf(o)
 	if err != nil {
-		return fmt.Errorf("cannot find a cluster: %w", err)
+		return err
 	}
-	restConfig.QPS, restConfig.Burst = float32(o.qps), o.burst
-	restConfig.UserAgent = self
 	delivery, err := detectDelivery(restConfig, o.inpodDelivery)
 	if err != nil {
 		return err
@@ -105,6 +103,17 @@ func run(ctx context.Context, o *options) error {
 	ctrl.Log.Info("starting", "version", version.Current().String(), "namespace", o.namespace, "inpodImage",
 		o.inpodImage, "inpodDelivery", delivery, "beside", o.coexist, "managedBy", o.runs().Name())
 	return mgr.Start(ctx)
+}
+
+// restConfigOf returns how the controller reaches the API server.
+func restConfigOf(o *options) (*rest.Config, error) {
+	restConfig, err := ctrl.GetConfig()
+	if err != nil {
+		return nil, fmt.Errorf("cannot find a cluster: %w", err)
+	}
+	restConfig.QPS, restConfig.Burst = float32(o.qps), o.burst
+	restConfig.UserAgent = self
+	return restConfig, nil
 }
 
 func detectDelivery(restConfig *rest.Config, setting string) (pod.Delivery, error) {

@@ -23,6 +23,7 @@ type TooManyError struct {
 	Count, Limit int
 }
 
+// Error names the number, the limit and its setting.
 func (e *TooManyError) Error() string {
 	return fmt.Sprintf("cannot run each combination of the matrix: the number of combinations is at least %d, and the limit is %d "+
 		"(default-max-matrix-combinations-count); give fewer values, or split the task", e.Count, e.Limit)
@@ -38,6 +39,7 @@ type TooManyParamsError struct {
 	Count, Limit int
 }
 
+// Error names the number and the limit.
 func (e *TooManyParamsError) Error() string {
 	return fmt.Sprintf("cannot run each combination of the matrix: together they have at least %d params, "+
 		"and the limit is %d; "+
@@ -52,6 +54,7 @@ type TypeError struct {
 	Want, Found v1.ValueType
 }
 
+// Error names the field and both types.
 func (e *TypeError) Error() string {
 	return fmt.Sprintf("cannot use %s in the matrix: it is of type %s, and must be of type %s", e.Field, e.Found, e.Want)
 }

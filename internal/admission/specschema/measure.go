@@ -266,12 +266,12 @@ func (m *meter) refuse(e *field.Error) {
 	if len(m.cost.Errors) == maxErrors {
 		return
 	}
-	e.Field = string(m.path)
+	e.Field = truncate.Text(string(m.path), maxPath)
 	if text, ok := e.BadValue.(string); ok {
 		e.BadValue = truncate.Text(text, maxShown)
 	}
 	m.cost.Errors = append(m.cost.Errors, e)
 }
 
-// maxShown is how many bytes of a value a message has.
-const maxShown = 100
+// maxShown is how many bytes of a value a message has, and maxPath how many of a path: the key of a map can be a megabyte.
+const maxShown, maxPath = 100, 500

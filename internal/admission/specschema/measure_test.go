@@ -104,6 +104,15 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
+// TestErrorsHaveShortPaths: a key of a map is a part of a path, and can be a megabyte.
+func TestErrorsHaveShortPaths(t *testing.T) {
+	object := `{"spec":{"podTemplate":{"nodeSelector":{"` + strings.Repeat("k", 1_000_000) + `":1}}}}`
+	cost := Of("TaskRun").Measure([]byte(object), unlimited)
+	if len(cost.Errors) != 1 || len(cost.Errors[0].Error()) > 1000 {
+		t.Errorf("want one short error, got %d, %.200v", cost.Refused, cost.Errors)
+	}
+}
+
 // TestStepsGrowWithTheObject: an object that is twice as large has twice the cost, and a limit ends the measurement early.
 func TestStepsGrowWithTheObject(t *testing.T) {
 	steps := func(n int, limits Limits) int {
