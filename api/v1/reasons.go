@@ -128,7 +128,7 @@ const (
 	PipelineRunReasonRunning = "Running"
 	// PipelineRunReasonPending: spec.status holds the run; it has not started.
 	PipelineRunReasonPending = "PipelineRunPending"
-	// PipelineRunReasonStopping: a task failed; running tasks may finish, and no other task starts.
+	// PipelineRunReasonStopping: a task failed; running tasks may finish, and only tasks of finally start after them.
 	PipelineRunReasonStopping = "PipelineRunStopping"
 	// PipelineRunReasonCancelledRunningFinally: the run was cancelled, and its tasks of finally have not ended yet.
 	PipelineRunReasonCancelledRunningFinally = "CancelledRunningFinally"

@@ -89,7 +89,7 @@ func statusFor(pr *v1.PipelineRun, state State, obs Observation, plan Plan, effe
 	t := summaryOf(pr, plan, effect)
 	status.ChildReferences, status.SkippedTasks = t.children, t.skipped
 	if state != Ended {
-		status.SetCondition(progress(pr, plan, effect, t), now)
+		status.SetCondition(progress(pr, plan, effect, t, status.FinallyStartTime != nil), now)
 		if t.unstarted {
 			status.SetCondition(v1.StartFailure(t.reason, t.failure), now)
 		}
@@ -139,8 +139,9 @@ func provenance(obs Observation) *v1.Provenance {
 	}}
 }
 
-// progress returns the condition of a running run. Its message changes only when a task starts or ends.
-func progress(pr *v1.PipelineRun, plan Plan, effect Effect, t *summary) metav1.Condition {
+// progress returns the condition of a running run. Its message changes only when a task starts or ends. Final reports that the
+// tasks of finally have begun.
+func progress(pr *v1.PipelineRun, plan Plan, effect Effect, t *summary, final bool) metav1.Condition {
 	message := t.String()
 	if effect.Waiting != "" {
 		message += "; waiting: " + effect.Waiting
@@ -148,10 +149,12 @@ func progress(pr *v1.PipelineRun, plan Plan, effect Effect, t *summary) metav1.C
 	if t.failure != "" {
 		message += stoppedBy + t.failure
 	}
-	return v1.Running(progressReason(pr, plan, t), message)
+	return v1.Running(progressReason(pr, plan, t, final), message)
 }
 
-func progressReason(pr *v1.PipelineRun, plan Plan, t *summary) string {
+// progressReason returns the reason of a running run. A run whose tasks have ended stops nothing any more: while the tasks of
+// finally run, it is Running, also after a failure.
+func progressReason(pr *v1.PipelineRun, plan Plan, t *summary, final bool) string {
 	switch {
 	case pr.Spec.Status == v1.PipelineRunSpecStatusCancelled:
 		return v1.PipelineRunReasonCancelled
@@ -163,9 +166,9 @@ func progressReason(pr *v1.PipelineRun, plan Plan, t *summary) string {
 		return v1.PipelineRunReasonCancelledRunningFinally
 	case pr.Spec.Status == v1.PipelineRunSpecStatusStoppedRunFinally:
 		return v1.PipelineRunReasonStoppedRunningFinally
-	case t.failure != "" || plan.Stops.Tasks.Reason != "":
+	case !final && (t.failure != "" || plan.Stops.Tasks.Reason != ""):
 		return v1.PipelineRunReasonStopping
-	case len(t.children) == 0:
+	case !final && len(t.children) == 0:
 		return v1.PipelineRunReasonStarted
 	default:
 		return v1.PipelineRunReasonRunning

@@ -189,7 +189,7 @@ func pipelineStateAdvice() map[string]Advice {
 		v1.PipelineRunReasonResolvingPipelineRef: {"The run waits for a resolver to fetch its Pipeline.", []string{waitForResolver}},
 		v1.PipelineRunReasonResolvingTaskRef:     {"The run waits for a resolver to fetch a Task of its pipeline.", []string{waitForResolver}},
 		v1.PipelineRunReasonStopping: {
-			"A task failed; running tasks may finish, and no other task starts.",
+			"A task failed; running tasks may finish, and only tasks of finally start after them.",
 			[]string{"show the failed task: sluice describe {run}"},
 		},
 		v1.PipelineRunReasonSucceeded: {"Every task succeeded.", []string{nothing}},
