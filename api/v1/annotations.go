@@ -29,7 +29,7 @@ const AnnotationStoppedAt = "sluice.dev/stopped-at"
 const AnnotationSteps = "sluice.dev/steps"
 
 const (
-	// StepsFree is the value at the creation of a pod without injected containers: nothing delays the first step.
+	// StepsFree is the value of a pod without injected containers: nothing delays the first step.
 	StepsFree = "free"
 	// StepsHeld makes the first step wait: another component has added containers to the pod, and one is not ready.
 	StepsHeld = "held"

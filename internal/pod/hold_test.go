@@ -3,6 +3,9 @@ package pod
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/inpod/hold"
 )
@@ -38,13 +41,17 @@ func TestMarksAreTheControllers(t *testing.T) {
 	}
 }
 
-// TestFirstStepReadsWhetherItMayStart: only the first step does, because the other ones wait for it. The kubelet writes the value of
+// TestHeldStepReadsWhetherItMayStart: only the first step does, because the other ones wait for it. The kubelet writes the value of
 // the annotation into the file that the step reads.
-func TestFirstStepReadsWhetherItMayStart(t *testing.T) {
+func TestHeldStepReadsWhetherItMayStart(t *testing.T) {
 	p, err := Build(input(v1.TaskSpec{Steps: []v1.Step{command("one", "true"), command("two", "true")}},
 		func(in *Input) { in.Settings.AwaitInjected = true }))
 	if err != nil {
 		t.Fatal(err)
+	}
+	Hold(p)
+	if got := p.Annotations[v1.AnnotationSteps]; got != v1.StepsHeld {
+		t.Errorf("want mark %q, got %q", v1.StepsHeld, got)
 	}
 	for i, want := range []string{"/tekton/downward/steps", ""} {
 		c := &p.Spec.Containers[i]
@@ -63,4 +70,19 @@ func TestFirstStepReadsWhetherItMayStart(t *testing.T) {
 		return
 	}
 	t.Error("the pod has no downward API volume")
+}
+
+// TestOnlyHeldPodsHaveTheVolume: a pod without injected containers does not pay for the wait.
+func TestOnlyHeldPodsHaveTheVolume(t *testing.T) {
+	build := func(await bool) *corev1.Pod {
+		p, err := Build(input(v1.TaskSpec{Steps: []v1.Step{command("one", "true"), command("two", "true")}},
+			func(in *Input) { in.Settings.AwaitInjected = await }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	if diff := cmp.Diff(build(false).Spec, build(true).Spec); diff != "" {
+		t.Errorf("want the same pod with and without the wait: -without +with:\n%s", diff)
+	}
 }

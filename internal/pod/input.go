@@ -71,8 +71,8 @@ type Settings struct {
 	ServiceAccount string
 	// SkipSidecarReadiness (await-sidecar-readiness: false) lets the first step start before sidecars are ready.
 	SkipSidecarReadiness bool
-	// AwaitInjected (running-in-environment-with-injected-sidecars) lets the controller hold the first step by
-	// v1.AnnotationSteps until injected containers are ready.
+	// AwaitInjected (running-in-environment-with-injected-sidecars) marks the pod by v1.AnnotationSteps, so that the API server
+	// refuses it if another component adds containers to it. The controller then calls Hold.
 	AwaitInjected bool
 	// PodTemplate (default-pod-template) is merged under the run's own template; nil for none.
 	PodTemplate *v1.PodTemplate

@@ -22,7 +22,6 @@ func (b *builder) step(s v1.Step, i int) (corev1.Container, error) {
 	if i > 0 {
 		args = append(args, "-after", stepRunDir(i-1))
 	}
-	args = append(args, b.holdArgs(i)...)
 	late, err := b.runtimeArgs(s, i)
 	if err != nil {
 		return corev1.Container{}, err

@@ -37,7 +37,6 @@ func (b *builder) volumes() []corev1.Volume {
 	if b.Documents.Task {
 		volumes = append(volumes, emptyDir(artifactsVolume))
 	}
-	volumes = append(volumes, b.holdVolumes()...)
 	volumes = append(volumes, b.workloadVolumes()...)
 	volumes = append(volumes, b.secretVolumes()...)
 	volumes = append(volumes, b.workspaceVolumes()...)
@@ -92,7 +91,6 @@ func (b *builder) stepMounts(s v1.Step, i int) []corev1.VolumeMount {
 	if s.Script != "" {
 		mounts = append(mounts, corev1.VolumeMount{Name: numbered(scriptVolumePrefix, i), MountPath: podpaths.ScriptsDir})
 	}
-	mounts = append(mounts, b.holdMounts(i)...)
 	if b.Signing != nil {
 		mounts = append(mounts, corev1.VolumeMount{Name: workloadVolume, MountPath: podpaths.WorkloadDir, ReadOnly: true})
 	}

@@ -8,8 +8,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"sigs.k8s.io/controller-runtime/pkg/log"
-
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/config"
 	"github.com/sluice-ci/sluice/internal/pod"
@@ -45,11 +43,8 @@ func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observat
 		return r.replacePod(ctx, creation.Object)
 	case !creation.Adopted:
 		r.Metrics.PodCreated()
+		r.learnInjection(tr, creation.Object)
 		r.reportMissingSecrets(tr, obs, plan.Needs.MissingSecrets)
-	}
-	if err := r.holdSteps(ctx, creation.Object); err != nil {
-		// The pod must be recorded first. The next reconcile holds the steps, or returns this error.
-		log.FromContext(ctx).Info("cannot hold the steps yet", "pod", creation.Object.Name, "error", err.Error())
 	}
 	return Effect{Pod: creation.Object}, nil
 }
@@ -80,6 +75,9 @@ func (r *Reconciler) buildPod(tr *v1.TaskRun, obs Observation, plan Plan) (*core
 	built.Labels[v1.LabelManagedBy] = obs.Config.Defaults.ManagedBy
 	built.Labels[v1.LabelTaskDigest] = taskDigest(obs.Task.Spec)
 	fitLimitRanges(built, plan.Needs.LimitRanges)
+	if obs.Config.Flags.AwaitInjected && r.isUnguarded(tr.Namespace) {
+		pod.Hold(built)
+	}
 	return built, nil
 }
 

@@ -13,10 +13,14 @@ import (
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/pod"
+	"github.com/sluice-ci/sluice/internal/reconcile"
 )
 
 // heldSteps is the policy of config/policy/pods. It refuses a pod with injected containers whose first step is not held.
 const heldSteps = "sluice-held-steps"
+
+// reasonStepsNotHeld is the reason of the event about a first step that does not wait for injected containers.
+const reasonStepsNotHeld = "StepsNotHeld"
 
 // holdFirst makes the first step of a pod wait, if the API server refused the pod because another component adds containers to it. So
 // the step is held before a kubelet can see the pod.
@@ -25,7 +29,7 @@ func holdFirst(err error, p *corev1.Pod) bool {
 	if !refused || p.Annotations[v1.AnnotationSteps] != v1.StepsFree {
 		return false
 	}
-	p.Annotations[v1.AnnotationSteps] = v1.StepsHeld
+	pod.Hold(p)
 	return true
 }
 
@@ -37,44 +41,48 @@ func unready(p *corev1.Pod) []corev1.ContainerStatus {
 	})
 }
 
-// holdOf returns whether the steps of a pod must be held or released now.
-func holdOf(p *corev1.Pod) Action {
-	if p == nil {
-		return DoNothing
-	}
-	ready := len(unready(p)) == 0
-	switch p.Annotations[v1.AnnotationSteps] {
-	case v1.StepsHeld:
-		if ready {
-			return ReleaseSteps
-		}
-	case v1.StepsFree:
-		if !ready && !slices.ContainsFunc(containersOf(p).steps, hasStarted) {
-			return HoldSteps
-		}
+// releaseOf returns whether the first step of a pod must be released now.
+func releaseOf(p *corev1.Pod) Action {
+	if p != nil && p.Annotations[v1.AnnotationSteps] == v1.StepsHeld && len(unready(p)) == 0 {
+		return ReleaseSteps
 	}
 	return DoNothing
 }
 
-// holdSteps makes the first step of a new pod wait if another component has added containers to it, and the policy that
-// holdFirst relies on is not in effect. The controller learns of them from the answer to its request. The kubelet reads the
-// annotation when it mounts the volumes of the pod, which is usually later.
-func (r *Reconciler) holdSteps(ctx context.Context, p *corev1.Pod) error {
-	if holdOf(p) != HoldSteps {
-		return nil
-	}
-	return r.markSteps(ctx, p, v1.StepsHeld)
-}
-
-// markSteps records in the pod whether its first step may start.
-func (r *Reconciler) markSteps(ctx context.Context, p *corev1.Pod, mark string) error {
+// releaseSteps lets the first step of a pod start.
+func (r *Reconciler) releaseSteps(ctx context.Context, p *corev1.Pod) error {
 	// Another pod with this name has another UID, which no patch can change: the API server refuses the patch.
-	change := fmt.Appendf(nil, `{"metadata":{"uid":%q,"annotations":{%q:%q}}}`, p.UID, v1.AnnotationSteps, mark)
+	change := fmt.Appendf(nil, `{"metadata":{"uid":%q,"annotations":{%q:%q}}}`, p.UID, v1.AnnotationSteps, v1.StepsReleased)
 	err := r.Client.Patch(ctx, p.DeepCopy(), client.RawPatch(types.MergePatchType, change))
 	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("cannot mark the steps of pod %q as %s: %w", p.Name, mark, err)
+		return fmt.Errorf("cannot release the steps of pod %q: %w", p.Name, err)
 	}
 	return nil
+}
+
+// maxUnguarded is the number of namespaces that a reconciler remembers as unguarded.
+const maxUnguarded = 1000
+
+// learnInjection looks at a new pod as the API server has stored it. If it has injected containers although its first step is free,
+// the policy is not in effect. The step of this pod does not wait, and an event says so. Later pods of the namespace are held from
+// the beginning, until one of them has no injected container.
+func (r *Reconciler) learnInjection(tr *v1.TaskRun, created *corev1.Pod) {
+	injected := unready(created)
+	switch mark := created.Annotations[v1.AnnotationSteps]; {
+	case mark == v1.StepsHeld && len(injected) == 0:
+		r.unguarded.Remove(tr.Namespace)
+	case mark == v1.StepsFree && len(injected) > 0:
+		r.unguarded.Add(tr.Namespace, true)
+		r.Recorder.Eventf(tr, nil, corev1.EventTypeWarning, reasonStepsNotHeld, "Reconcile", "%s", reconcile.Note(fmt.Sprintf(
+			"the first step of pod %q does not wait for the injected container %q: the policy %s did not refuse the pod; check that "+
+				"the policy is installed", created.Name, injected[0].Name, heldSteps)))
+	}
+}
+
+// isUnguarded reports whether pods of a namespace are held from the beginning.
+func (r *Reconciler) isUnguarded(namespace string) bool {
+	_, known := r.unguarded.Get(namespace)
+	return known
 }
 
 // awaitedInjected returns which injected containers the first step of a pod waits for; empty if it does not wait.

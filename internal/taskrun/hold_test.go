@@ -2,6 +2,8 @@ package taskrun
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,9 +15,8 @@ import (
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
-// TestHoldOf: only steps that have not started are held, and only for injected containers; they are released as soon as each
-// of these is ready or has ended.
-func TestHoldOf(t *testing.T) {
+// TestReleaseOf: a held step is released as soon as each injected container is ready or has ended, and nothing is done to others.
+func TestReleaseOf(t *testing.T) {
 	starting := waiting("ContainerCreating")
 	cases := map[string]struct {
 		reason string
@@ -38,26 +39,11 @@ func TestHoldOf(t *testing.T) {
 			proxy:  &starting,
 			want:   DoNothing,
 		},
-		"NotHeldYet": {
-			reason: "the request directly after the creation has failed",
+		"NotHeld": {
+			reason: "the first step has no file to wait for",
 			mark:   v1.StepsFree,
 			step:   starting,
 			proxy:  &starting,
-			want:   HoldSteps,
-		},
-		"TooLate": {
-			reason: "the step may have run its command already",
-			mark:   v1.StepsFree,
-			step:   running(),
-			proxy:  &starting,
-			want:   DoNothing,
-		},
-		"ReadyBeforeHeld": {
-			reason: "there is nothing to wait for",
-			mark:   v1.StepsFree,
-			step:   starting,
-			proxy:  new(running()),
-			ready:  true,
 			want:   DoNothing,
 		},
 		"Unreported": {
@@ -133,10 +119,18 @@ func injecting() interceptor.Funcs {
 	}}
 }
 
-// TestInjectedContainersAreAwaited: a pod with an injected container is held before its kubelet can have seen it, and released
-// when the container is ready. That costs two requests, and a message says what the run waits for.
-func TestInjectedContainersAreAwaited(t *testing.T) {
+// meshed returns a world whose API server injects containers and lacks the policy, which the reconciler has learned.
+func meshed(t *testing.T) *world {
+	t.Helper()
 	w := newWorld(t, []client.Object{taskRun()}, injecting())
+	w.unguarded.Add(taskRun().Namespace, true)
+	return w
+}
+
+// TestInjectedContainersAreAwaited: a pod with an injected container is created with its first step held, and released when the
+// container is ready. That costs one request, and a message says what the run waits for.
+func TestInjectedContainersAreAwaited(t *testing.T) {
+	w := meshed(t)
 	w.pass(t)
 	w.markedAs(t, v1.StepsHeld)
 	w.playMesh(t, running(), waiting("ImagePullBackOff"), false)
@@ -150,16 +144,47 @@ func TestInjectedContainersAreAwaited(t *testing.T) {
 	w.markedAs(t, v1.StepsReleased)
 	w.unchanged(t, "the steps run")
 	want := map[string]int{
-		"create *v1.Pod": 1, "get *v1.ServiceAccount": 1, "patch status of TaskRun, answered with its metadata": 4, "patch *v1.Pod": 2,
+		"create *v1.Pod": 1, "get *v1.ServiceAccount": 1, "patch status of TaskRun, answered with its metadata": 4, "patch *v1.Pod": 1,
 	}
 	if diff := cmp.Diff(want, w.requests); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
+// TestInjectionWithoutPolicyIsLearned: if the API server stores a pod with an injected container whose first step is free, an event
+// says that the step does not wait, and the next pod of the namespace is held. A pod of another namespace is not.
+func TestInjectionWithoutPolicyIsLearned(t *testing.T) {
+	w := newWorld(t, []client.Object{taskRun()}, injecting())
+	wantCondition(t, w.pass(t), "Unknown Pending")
+	w.markedAs(t, v1.StepsFree)
+	if !reports(w, reasonStepsNotHeld) {
+		t.Errorf("want event %s", reasonStepsNotHeld)
+	}
+	if !w.isUnguarded(taskRun().Namespace) || w.isUnguarded("other") {
+		t.Errorf("want only namespace %q remembered", taskRun().Namespace)
+	}
+}
+
+// TestNamespaceWithoutInjectionIsForgotten: a pod that was held and has no injected container is released at once. Pods that come
+// after it are free.
+func TestNamespaceWithoutInjectionIsForgotten(t *testing.T) {
+	w := newWorld(t, []client.Object{taskRun()}, interceptor.Funcs{})
+	w.unguarded.Add(taskRun().Namespace, true)
+	w.pass(t)
+	w.markedAs(t, v1.StepsHeld)
+	w.pass(t)
+	w.markedAs(t, v1.StepsReleased)
+	if w.isUnguarded(taskRun().Namespace) {
+		t.Error("want the namespace forgotten")
+	}
+	if reports(w, reasonStepsNotHeld) {
+		t.Errorf("want no event %s", reasonStepsNotHeld)
+	}
+}
+
 // TestTimeoutNamesInjectedContainers: a run that timed out while its first step was held says for which container.
 func TestTimeoutNamesInjectedContainers(t *testing.T) {
-	w := newWorld(t, []client.Object{taskRun()}, injecting())
+	w := meshed(t)
 	w.pass(t)
 	w.playMesh(t, running(), running(), false)
 	w.pass(t)
@@ -167,11 +192,17 @@ func TestTimeoutNamesInjectedContainers(t *testing.T) {
 	wantCondition(t, w.pass(t), "False TaskRunTimeout", `it was waiting for: injected containers to be ready: "istio-proxy"`)
 }
 
-// markedAs wants the annotation of the pod.
+// markedAs wants the annotation of the pod, and that its first step reads it if it was held.
 func (w *world) markedAs(t *testing.T, want string) {
 	t.Helper()
-	if got := w.pod(t).Annotations[v1.AnnotationSteps]; got != want {
+	p := w.pod(t)
+	if got := p.Annotations[v1.AnnotationSteps]; got != want {
 		t.Errorf("want the pod marked as %s, got %q", want, got)
+	}
+	reads := slices.ContainsFunc(p.Spec.Containers[0].Args, func(arg string) bool { return strings.HasPrefix(arg, "-hold=") })
+	mounts := slices.ContainsFunc(p.Spec.Volumes, func(v corev1.Volume) bool { return v.DownwardAPI != nil })
+	if held := want != v1.StepsFree; reads != held || mounts != held {
+		t.Errorf("pod marked as %s: want its first step to read the mark: %t, got option %t and volume %t", want, held, reads, mounts)
 	}
 }
 

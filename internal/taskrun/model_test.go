@@ -211,16 +211,15 @@ func (m *model) late() string {
 // act does to the pod what the action does, and reports whether that changed it.
 func (m *model) act(action Action) bool {
 	p := m.obs.Pod
-	marks := map[Action]string{HoldSteps: v1.StepsHeld, ReleaseSteps: v1.StepsReleased}
 	switch {
 	case action == RemakePod:
 		m.tr = m.tr.DeepCopy()
 		m.tr.Annotations = map[string]string{v1.AnnotationPodsRemade: remadeNote(m.tr)}
 		m.obs.Pod = m.unbegun.DeepCopy()
 		return true
-	case p != nil && marks[action] != "":
+	case p != nil && action == ReleaseSteps:
 		m.obs.Pod = p.DeepCopy()
-		m.obs.Pod.Annotations[v1.AnnotationSteps] = marks[action]
+		m.obs.Pod.Annotations[v1.AnnotationSteps] = v1.StepsReleased
 		return true
 	case p != nil && action == DeletePod:
 		m.obs.Pod = nil

@@ -21,9 +21,7 @@ const (
 	StopEarlier Action = "StopEarlier"
 	// StopEnded stops the containers of an ended run whose pod is still running.
 	StopEnded Action = "StopEnded"
-	// HoldSteps makes the first step wait for containers that another component has added to the pod.
-	HoldSteps Action = "HoldSteps"
-	// ReleaseSteps ends that wait.
+	// ReleaseSteps lets the first step of a held pod start.
 	ReleaseSteps Action = "ReleaseSteps"
 	// Release drops what was held for a run that has ended.
 	Release Action = "Release"
@@ -52,7 +50,7 @@ func next(state State, obs Observation) Action {
 		}
 		return DoNothing
 	case Pending, Running:
-		return holdOf(obs.Pod)
+		return releaseOf(obs.Pod)
 	case Collected:
 		if obs.Evidence.Set.Interrupted || forges(obs.Evidence.Set) {
 			// The results sidecar was stopped before the steps, or a step wrote the record of its end: the outcome is

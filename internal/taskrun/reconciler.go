@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/lru"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -92,12 +93,15 @@ type Reconciler struct {
 	events   *podEvents
 	statuses reconcile.Statuses[*v1.TaskRun, v1.TaskRunStatus]
 	loop     reconcile.Loop[*v1.TaskRun, v1.TaskRunStatus]
+	// unguarded are the namespaces in which the API server stored a pod with injected containers whose first step was free.
+	unguarded *lru.Cache
 }
 
 // NewReconciler returns a Reconciler.
 func NewReconciler(d Dependencies) *Reconciler {
 	r := &Reconciler{
 		Dependencies: d,
+		unguarded:    lru.New(maxUnguarded),
 		resolver:     d.Requests.Join(resolve.New(d.Client, d.Live).Governed(d.Config)).Verified(d.Trust),
 		events:       newPodEvents(d.Live, d.Clock),
 		statuses: reconcile.Statuses[*v1.TaskRun, v1.TaskRunStatus]{
@@ -226,10 +230,8 @@ func (r *Reconciler) act(ctx context.Context, action Action, tr *v1.TaskRun, obs
 	case StopEnded:
 		r.Transports.Forget(keyOf(tr))
 		return Effect{}, r.stopPod(ctx, obs.Ended.Pod)
-	case HoldSteps:
-		return Effect{}, r.holdSteps(ctx, obs.Pod)
 	case ReleaseSteps:
-		return Effect{}, r.markSteps(ctx, obs.Pod, v1.StepsReleased)
+		return Effect{}, r.releaseSteps(ctx, obs.Pod)
 	case DeletePod:
 		return Effect{}, errors.Join(r.deletePod(ctx, obs.Pod), r.stopEarlier(ctx, obs))
 	case Release:

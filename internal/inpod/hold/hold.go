@@ -16,7 +16,7 @@ const Held = "held"
 // Wait waits as long as the file at path, which the kubelet rewrites, contains Held. It returns false if asked is closed
 // meanwhile, and an error if the file cannot be read.
 func Wait(path string, asked <-chan struct{}) (released bool, err error) {
-	// Most steps are not held, and need no watch.
+	// The step may have been released already; then it needs no watch.
 	if held, err := read(path); err != nil || !held {
 		return err == nil, err
 	}

@@ -5,6 +5,7 @@ package integration
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -46,6 +47,10 @@ func TestStepsAreHeldBeforeTheyCanStart(t *testing.T) {
 			if got := p.Annotations[v1.AnnotationSteps]; got != tc.mark || len(p.Spec.Containers) != tc.containers {
 				t.Errorf("want a pod with %d containers stored with its steps %s, got %d and %q",
 					tc.containers, tc.mark, len(p.Spec.Containers), got)
+			}
+			reads := slices.ContainsFunc(p.Spec.Volumes, func(v corev1.Volume) bool { return v.DownwardAPI != nil })
+			if want := tc.mark == v1.StepsHeld; reads != want {
+				t.Errorf("want the mark in a volume: %t, got %t", want, reads)
 			}
 		})
 	}
