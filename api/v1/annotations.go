@@ -29,9 +29,9 @@ const AnnotationStoppedAt = "sluice.dev/stopped-at"
 const AnnotationSteps = "sluice.dev/steps"
 
 const (
-	// StepsFree is the value of a pod without injected containers: nothing delays the first step.
+	// StepsFree is the value of a pod whose first step does not wait.
 	StepsFree = "free"
-	// StepsHeld makes the first step wait: another component has added containers to the pod, and one is not ready.
+	// StepsHeld makes the first step wait: another component has added containers to the pod, or is expected to.
 	StepsHeld = "held"
 	// StepsReleased ends that wait.
 	StepsReleased = "released"

@@ -146,7 +146,10 @@ func progress(pr *v1.PipelineRun, plan Plan, effect Effect, t *summary, final bo
 	if effect.Waiting != "" {
 		message += "; waiting: " + effect.Waiting
 	}
-	if t.failure != "" {
+	switch {
+	case t.failure != "" && final:
+		message += "; finishing after: " + t.failure
+	case t.failure != "":
 		message += stoppedBy + t.failure
 	}
 	return v1.Running(progressReason(pr, plan, t, final), message)

@@ -82,6 +82,11 @@ func TestOnlyHeldPodsHaveTheVolume(t *testing.T) {
 		}
 		return p
 	}
+	for i := range build(true).Spec.Volumes {
+		if v := build(true).Spec.Volumes[i]; v.DownwardAPI != nil {
+			t.Errorf("want no downward API volume, got %+v", v)
+		}
+	}
 	if diff := cmp.Diff(build(false).Spec, build(true).Spec); diff != "" {
 		t.Errorf("want the same pod with and without the wait: -without +with:\n%s", diff)
 	}

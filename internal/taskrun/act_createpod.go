@@ -43,9 +43,9 @@ func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observat
 		return r.replacePod(ctx, creation.Object)
 	case !creation.Adopted:
 		r.Metrics.PodCreated()
-		r.learnInjection(tr, creation.Object)
 		r.reportMissingSecrets(tr, obs, plan.Needs.MissingSecrets)
 	}
+	r.learnInjection(tr, creation.Object)
 	return Effect{Pod: creation.Object}, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -60,29 +61,40 @@ func (r *Reconciler) releaseSteps(ctx context.Context, p *corev1.Pod) error {
 	return nil
 }
 
-// maxUnguarded is the number of namespaces that a reconciler remembers as unguarded.
-const maxUnguarded = 1000
+const (
+	// maxUnguarded is the number of namespaces that a reconciler remembers as unguarded.
+	maxUnguarded = 1000
+	// unguardedFor is how long it remembers one after the last pod with injected containers.
+	unguardedFor = time.Hour
+)
 
-// learnInjection looks at a new pod as the API server has stored it. If it has injected containers although its first step is free,
-// the policy is not in effect. The step of this pod does not wait, and an event says so. Later pods of the namespace are held from
-// the beginning, until one of them has no injected container.
-func (r *Reconciler) learnInjection(tr *v1.TaskRun, created *corev1.Pod) {
-	injected := unready(created)
-	switch mark := created.Annotations[v1.AnnotationSteps]; {
-	case mark == v1.StepsHeld && len(injected) == 0:
-		r.unguarded.Remove(tr.Namespace)
-	case mark == v1.StepsFree && len(injected) > 0:
-		r.unguarded.Add(tr.Namespace, true)
+// learnInjection looks at the pod of a run as the API server has stored it. If it has injected containers although its first step is
+// free, the policy is not in effect. The step does not wait, and an event says so. Later pods of the namespace are held from the
+// beginning, also those without injected containers, because nobody knows before which pods get them.
+func (r *Reconciler) learnInjection(tr *v1.TaskRun, stored *corev1.Pod) {
+	injected := pod.InjectedStatuses(stored)
+	if len(injected) == 0 {
+		return
+	}
+	mark := stored.Annotations[v1.AnnotationSteps]
+	if mark == v1.StepsFree || r.isUnguarded(tr.Namespace) {
+		r.unguarded.Add(tr.Namespace, r.Clock.Now())
+	}
+	if mark == v1.StepsFree {
 		r.Recorder.Eventf(tr, nil, corev1.EventTypeWarning, reasonStepsNotHeld, "Reconcile", "%s", reconcile.Note(fmt.Sprintf(
 			"the first step of pod %q does not wait for the injected container %q: the policy %s did not refuse the pod; check that "+
-				"the policy is installed", created.Name, injected[0].Name, heldSteps)))
+				"the policy is installed", stored.Name, injected[0].Name, heldSteps)))
 	}
 }
 
 // isUnguarded reports whether pods of a namespace are held from the beginning.
 func (r *Reconciler) isUnguarded(namespace string) bool {
-	_, known := r.unguarded.Get(namespace)
-	return known
+	since, known := r.unguarded.Get(namespace)
+	if !known {
+		return false
+	}
+	learned, _ := since.(time.Time)
+	return r.Clock.Since(learned) < unguardedFor
 }
 
 // awaitedInjected returns which injected containers the first step of a pod waits for; empty if it does not wait.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
@@ -45,6 +47,12 @@ func TestReleaseOf(t *testing.T) {
 			step:   starting,
 			proxy:  &starting,
 			want:   DoNothing,
+		},
+		"HeldForNone": {
+			reason: "a component that adds containers to other pods of the namespace has added none to this one",
+			mark:   v1.StepsHeld,
+			step:   starting,
+			want:   ReleaseSteps,
 		},
 		"Unreported": {
 			reason: "the kubelet has not reported the container yet",
@@ -123,7 +131,7 @@ func injecting() interceptor.Funcs {
 func meshed(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t, []client.Object{taskRun()}, injecting())
-	w.unguarded.Add(taskRun().Namespace, true)
+	w.unguarded.Add(taskRun().Namespace, w.clock.Now())
 	return w
 }
 
@@ -152,34 +160,52 @@ func TestInjectedContainersAreAwaited(t *testing.T) {
 }
 
 // TestInjectionWithoutPolicyIsLearned: if the API server stores a pod with an injected container whose first step is free, an event
-// says that the step does not wait, and the next pod of the namespace is held. A pod of another namespace is not.
+// says that the step does not wait. The next pods of the namespace are held, until an hour has passed without an injected container.
+// A held pod without one is released at once.
 func TestInjectionWithoutPolicyIsLearned(t *testing.T) {
-	w := newWorld(t, []client.Object{taskRun()}, injecting())
+	injects := true
+	inject := injecting().Create
+	w := newWorld(t, []client.Object{taskRun()}, interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			if injects {
+				return inject(ctx, c, o, opts...)
+			}
+			return c.Create(ctx, o, opts...)
+		},
+	})
 	wantCondition(t, w.pass(t), "Unknown Pending")
 	w.markedAs(t, v1.StepsFree)
 	if !reports(w, reasonStepsNotHeld) {
 		t.Errorf("want event %s", reasonStepsNotHeld)
 	}
-	if !w.isUnguarded(taskRun().Namespace) || w.isUnguarded("other") {
-		t.Errorf("want only namespace %q remembered", taskRun().Namespace)
+	w.clock.SetTime(epoch().Add(unguardedFor - time.Minute))
+	w.markedAfter(t, "second", 1, v1.StepsHeld)
+	injects = false
+	w.clock.SetTime(epoch().Add(2*unguardedFor - 2*time.Minute))
+	w.markedAfter(t, "third", 2, v1.StepsReleased)
+	w.clock.SetTime(epoch().Add(2 * unguardedFor))
+	w.markedAfter(t, "fourth", 1, v1.StepsFree)
+	if w.isUnguarded("other") {
+		t.Error("want no other namespace remembered")
+	}
+	if reports(w, reasonStepsNotHeld) {
+		t.Errorf("want no further event %s", reasonStepsNotHeld)
 	}
 }
 
-// TestNamespaceWithoutInjectionIsForgotten: a pod that was held and has no injected container is released at once. Pods that come
-// after it are free.
-func TestNamespaceWithoutInjectionIsForgotten(t *testing.T) {
-	w := newWorld(t, []client.Object{taskRun()}, interceptor.Funcs{})
-	w.unguarded.Add(taskRun().Namespace, true)
-	w.pass(t)
-	w.markedAs(t, v1.StepsHeld)
-	w.pass(t)
-	w.markedAs(t, v1.StepsReleased)
-	if w.isUnguarded(taskRun().Namespace) {
-		t.Error("want the namespace forgotten")
+// markedAfter creates another run, reconciles it, and wants the annotation of its pod.
+func (w *world) markedAfter(t *testing.T, name string, reconciles int, want string) {
+	t.Helper()
+	run := taskRun(func(tr *v1.TaskRun) { tr.Name, tr.UID = name, types.UID(name) })
+	if err := w.client.Create(t.Context(), run); err != nil {
+		t.Fatal(err)
 	}
-	if reports(w, reasonStepsNotHeld) {
-		t.Errorf("want no event %s", reasonStepsNotHeld)
+	for range reconciles {
+		if _, err := w.Reconcile(t.Context(), ctrl.Request{NamespacedName: keyOf(run)}); err != nil {
+			t.Fatal(err)
+		}
 	}
+	wantMark(t, w.podNamed(t, name+"-pod"), want)
 }
 
 // TestTimeoutNamesInjectedContainers: a run that timed out while its first step was held says for which container.
@@ -192,17 +218,22 @@ func TestTimeoutNamesInjectedContainers(t *testing.T) {
 	wantCondition(t, w.pass(t), "False TaskRunTimeout", `it was waiting for: injected containers to be ready: "istio-proxy"`)
 }
 
-// markedAs wants the annotation of the pod, and that its first step reads it if it was held.
+// markedAs wants the annotation of the pod.
 func (w *world) markedAs(t *testing.T, want string) {
 	t.Helper()
-	p := w.pod(t)
+	wantMark(t, w.pod(t), want)
+}
+
+// wantMark wants the annotation of a pod, and that its first step reads it if it was held.
+func wantMark(t *testing.T, p *corev1.Pod, want string) {
+	t.Helper()
 	if got := p.Annotations[v1.AnnotationSteps]; got != want {
-		t.Errorf("want the pod marked as %s, got %q", want, got)
+		t.Errorf("want pod %q marked as %s, got %q", p.Name, want, got)
 	}
 	reads := slices.ContainsFunc(p.Spec.Containers[0].Args, func(arg string) bool { return strings.HasPrefix(arg, "-hold=") })
 	mounts := slices.ContainsFunc(p.Spec.Volumes, func(v corev1.Volume) bool { return v.DownwardAPI != nil })
 	if held := want != v1.StepsFree; reads != held || mounts != held {
-		t.Errorf("pod marked as %s: want its first step to read the mark: %t, got option %t and volume %t", want, held, reads, mounts)
+		t.Errorf("pod %q marked as %s: want its first step to read the mark: %t, got option %t and volume %t", p.Name, want, held, reads, mounts)
 	}
 }
 

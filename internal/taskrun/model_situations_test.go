@@ -190,11 +190,8 @@ func modelSituations() []situation {
 			},
 		},
 		{
-			name: "mesh-late",
-			change: func(p *corev1.Pod) {
-				mesh(p, running())
-				p.Annotations = map[string]string{v1.AnnotationSteps: v1.StepsFree}
-			},
+			name:   "held-alone",
+			change: func(p *corev1.Pod) { p.Annotations = map[string]string{v1.AnnotationSteps: v1.StepsHeld} },
 		},
 		{
 			name: "mesh-waits",

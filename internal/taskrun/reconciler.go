@@ -93,7 +93,8 @@ type Reconciler struct {
 	events   *podEvents
 	statuses reconcile.Statuses[*v1.TaskRun, v1.TaskRunStatus]
 	loop     reconcile.Loop[*v1.TaskRun, v1.TaskRunStatus]
-	// unguarded are the namespaces in which the API server stored a pod with injected containers whose first step was free.
+	// unguarded are the namespaces in which the API server stored a pod with injected containers whose first step was free, each
+	// with the time of the last such pod.
 	unguarded *lru.Cache
 }
 

@@ -181,7 +181,11 @@ func pipelineStateAdvice() map[string]Advice {
 			"The controller has accepted the run, and no task has started yet.",
 			[]string{"wait: sluice logs {run} -f"},
 		},
-		v1.PipelineRunReasonRunning: {"Tasks are running.", []string{"sluice logs {run} -f shows their output"}},
+		v1.PipelineRunReasonRunning: {
+			"Tasks are running. After a failure, only those of finally are.", []string{
+				"sluice logs {run} -f shows their output", "if the message names a failed task: sluice describe {run}",
+			},
+		},
 		v1.PipelineRunReasonPending: {
 			"spec.status keeps the run pending, so it has not started.",
 			[]string{"start it: kubectl patch pipelinerun {name} -n {namespace} --type merge -p '{\"spec\":{\"status\":null}}'"},
