@@ -65,21 +65,18 @@ func (s *fieldScan) value(i int, w *weight) int {
 }
 
 func (s *fieldScan) object(i int, w *weight) int {
-	for b := s.raw; ; {
-		if i = scan.Blanks(b, i); i >= len(b) || b[i] == '}' {
-			return i + 1
+	for {
+		member, more := scan.Next(s.raw, i)
+		if !more {
+			return member
 		}
-		if b[i] == ',' {
-			i++
-			continue
-		}
-		name, at := scan.Key(b, i)
+		name, at := scan.Key(s.raw, member)
 		depth, of := len(s.path), w.each
 		if w.fields == nil {
 			s.path = append(append(append(s.path, '['), name...), ']')
 		} else {
 			s.enter(name)
-			of = s.member(i, name, w).of
+			of = s.member(member, name, w).of
 		}
 		i = s.value(at, of)
 		s.path = s.path[:min(depth, len(s.path))]
@@ -105,14 +102,14 @@ func (s *fieldScan) member(i int, name []byte, w *weight) structField {
 
 func (s *fieldScan) array(i int, of *weight) int {
 	depth := len(s.path)
-	for b, n := s.raw, 0; ; n++ {
-		if i = comma(b, scan.Blanks(b, i)); i >= len(b) || b[i] == ']' {
-			return i + 1
+	for n := 0; ; n++ {
+		at, more := scan.Next(s.raw, i)
+		if !more {
+			return at
 		}
-		i = scan.Blanks(b, i)
 		s.path = append(strconv.AppendInt(append(s.path, '['), int64(n), 10), ']')
-		i = scan.Blanks(b, s.value(i, of))
-		s.path = s.path[:depth]
+		i = s.value(at, of)
+		s.path = s.path[:min(depth, len(s.path))]
 	}
 }
 
@@ -169,10 +166,11 @@ func respell(raw []byte, root *weight) respelling {
 		return r
 	}
 	for i := scan.Blanks(raw, 0) + 1; ; {
-		if i = scan.Blanks(raw, comma(raw, scan.Blanks(raw, i))); i >= len(raw) || raw[i] == '}' {
+		member, more := scan.Next(raw, i)
+		if !more {
 			break
 		}
-		name, at := scan.Key(raw, i)
+		name, at := scan.Key(raw, member)
 		i = r.member(raw, string(name), at, root.field(name))
 	}
 	if more := r.count - len(r.warnings); more > 0 {

@@ -155,15 +155,12 @@ func (s *scale) value(i int, w *weight) int {
 }
 
 func (s *scale) object(i int, w *weight) int {
-	for b := s.raw; ; {
-		if i = scan.Blanks(b, i); i >= len(b) || b[i] == '}' {
-			return i + 1
+	for {
+		member, more := scan.Next(s.raw, i)
+		if !more {
+			return member
 		}
-		if b[i] == ',' {
-			i++
-			continue
-		}
-		name, at := scan.Key(b, i)
+		name, at := scan.Key(s.raw, member)
 		of := w.each
 		if w.fields != nil {
 			of = w.field(name).of
@@ -189,15 +186,12 @@ func (w *weight) field(name []byte) structField {
 }
 
 func (s *scale) array(i int, of *weight) int {
-	for b := s.raw; ; {
-		if i = scan.Blanks(b, i); i >= len(b) || b[i] == ']' {
-			return i + 1
-		}
-		if b[i] == ',' {
-			i++
-			continue
+	for {
+		at, more := scan.Next(s.raw, i)
+		if !more {
+			return at
 		}
 		s.taken += of.size
-		i = s.value(i, of)
+		i = s.value(at, of)
 	}
 }

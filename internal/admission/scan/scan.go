@@ -15,6 +15,22 @@ func Blanks(b []byte, i int) int {
 	return i
 }
 
+// Next returns the index of the next member of an object, or of the next element of a list. The search begins at i: after the bracket
+// that opens the value, or after a member or an element. At the end of the value, more is false, and at is the index after it.
+func Next(b []byte, i int) (at int, more bool) {
+	i = Blanks(b, i)
+	if i < len(b) && b[i] == ',' {
+		i = Blanks(b, i+1)
+	}
+	switch {
+	case i >= len(b):
+		return len(b), false
+	case b[i] == '}' || b[i] == ']':
+		return i + 1, false
+	}
+	return i, true
+}
+
 // Text returns the index after the string that begins at i.
 func Text(b []byte, i int) int {
 	for i++; i < len(b); i++ {

@@ -148,14 +148,12 @@ func (s *Schema) expected() string {
 func (m *meter) object(i int, s *Schema) int {
 	depth, present := len(m.path), uint64(0)
 	for b := m.raw; ; {
-		if i = scan.Blanks(b, i); i >= len(b) || b[i] == '}' {
-			break
+		member, more := scan.Next(b, i)
+		if !more {
+			m.missing(s, present)
+			return member
 		}
-		if b[i] == ',' {
-			i++
-			continue
-		}
-		name, at := scan.Key(b, i)
+		name, at := scan.Key(b, member)
 		p, known := s.property(name)
 		switch {
 		case known && at < len(b) && b[at] == 'n': // the API server removes null from a field
@@ -174,8 +172,6 @@ func (m *meter) object(i int, s *Schema) int {
 		}
 		m.path = m.path[:min(depth, len(m.path))]
 	}
-	m.missing(s, present)
-	return i + 1
 }
 
 // missing refuses an object that lacks fields.
@@ -201,23 +197,19 @@ func (m *meter) enter(name string) {
 }
 
 func (m *meter) array(i int, s *Schema) int {
-	depth, n := len(m.path), 0
-	for b := m.raw; ; n++ {
-		i = scan.Blanks(b, i)
-		if i < len(b) && b[i] == ',' {
-			i = scan.Blanks(b, i+1)
-		}
-		if i >= len(b) || b[i] == ']' {
-			break
+	depth := len(m.path)
+	for n := 0; ; n++ {
+		at, more := scan.Next(m.raw, i)
+		if !more {
+			if !m.ended() && !s.count.has(float64(n)) {
+				m.refuse(field.Invalid(nil, n, "the list has another number of elements than it may have"))
+			}
+			return at
 		}
 		m.path = append(strconv.AppendInt(append(m.path, '['), int64(n), 10), ']')
-		i = m.value(i, s.items)
+		i = m.value(at, s.items)
 		m.path = m.path[:min(depth, len(m.path))]
 	}
-	if !m.ended() && !s.count.has(float64(n)) {
-		m.refuse(field.Invalid(nil, n, "the list has another number of elements than it may have"))
-	}
-	return i + 1
 }
 
 // text checks a string, with its quotes.
