@@ -105,8 +105,8 @@ conformance: ## Apply every file of SUITE to the current cluster and print the o
 soak: ## Start a cluster, run COUNT=1000 TaskRuns with random results, and verify every byte
 	@hack/with-localkube.sh hack/soak.sh
 
-chaos: ## Start a cluster, break it for MINUTES=10 while runs are in progress, and check each run; SEED replays
-	@hack/with-localkube.sh --container-log-max-size=1Mi --node-grace-period=5s hack/chaos.sh
+chaos: ## Start a cluster of NODES=1, break it for MINUTES=10 while runs are in progress, and check each run; SEED replays
+	@hack/with-localkube.sh --container-log-max-size=1Mi --node-grace-period=5s --nodes=$(or $(NODES),1) hack/chaos.sh
 
 fuzz: ## Fuzz every target for MINUTES=10, JOBS=2 at the same time; hack/fuzz.sh has more options
 	@hack/fuzz.sh

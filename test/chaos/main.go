@@ -187,7 +187,7 @@ func reign(ctx context.Context, d *driver, breaks *disturb.Disturber) error {
 		}
 		limited, cancel := context.WithTimeout(ctx, d.options.length())
 		defer cancel()
-		if err := breaks.Run(limited, disturb.Plan(d.options.seed, d.options.length()), d.recordEvent); err != nil {
+		if err := breaks.Run(limited, disturb.Plan(d.options.seed, d.options.length(), breaks.Nodes()), d.recordEvent); err != nil {
 			giveUp() // no run can pass on a cluster that stays broken
 			broken <- err
 		}
@@ -203,7 +203,7 @@ func reign(ctx context.Context, d *driver, breaks *disturb.Disturber) error {
 		return errors.Join(err, ctx.Err(), errGivenUp)
 	}
 	leaks := d.finish(ctx)
-	fmt.Println(d.tally.report(d.disturbances()))
+	fmt.Println(d.tally.report(d.disturbances(), disturb.Kinds(breaks.Nodes())))
 	n := d.verdict(leaks)
 	if d.attacker != nil {
 		n += d.attacker.report()

@@ -105,8 +105,8 @@ func sum(counts map[string]int) int {
 	return n
 }
 
-// report summarizes the counts.
-func (t *tally) report(events []disturb.Event) string {
+// report summarizes the counts. It names those of the planned kinds of disturbances that did not occur.
+func (t *tally) report(events []disturb.Event, planned []string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	kinds, seen := map[string]int{}, map[disturb.Disturbance]bool{}
@@ -116,7 +116,7 @@ func (t *tally) report(events []disturb.Event) string {
 		}
 		seen[e.Disturbance] = true
 	}
-	missing := slices.DeleteFunc(disturb.Kinds(), func(kind string) bool { return kinds[kind] > 0 })
+	missing := slices.DeleteFunc(planned, func(kind string) bool { return kinds[kind] > 0 })
 	lines := []string{
 		fmt.Sprintf("%d runs in %s: %s", sum(t.runs), time.Since(t.began).Round(time.Second), counted(t.runs)),
 		fmt.Sprintf("%d TaskRuns with %d attempts: %s", sum(t.tasks), t.attempts, counted(t.tasks)),

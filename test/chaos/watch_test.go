@@ -97,7 +97,7 @@ func TestTally(t *testing.T) {
 	if tally.bytes != 6 || tally.runs["TaskRun Succeeded"] != 1 || tally.runs["PipelineRun Completed"] != 1 || tally.attempts != 2 {
 		t.Errorf("it counts %+v", tally)
 	}
-	if text := tally.report([]disturb.Event{{Disturbance: disturb.Disturbance{Kind: disturb.KillPod}}}); text == "" {
+	if text := tally.report([]disturb.Event{{Disturbance: disturb.Disturbance{Kind: disturb.KillPod}}}, disturb.Kinds(1)); text == "" {
 		t.Error("it reports nothing")
 	}
 }

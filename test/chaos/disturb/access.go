@@ -52,7 +52,9 @@ func (s *scene) denyLogs(ctx context.Context) error {
 	s.note = "for " + s.For.String()
 	if s.odd() {
 		s.note += ", and closed the open log streams"
-		s.later(func(ctx context.Context) error { return s.bringBack(ctx, machine.Start, machine.APIServer) })
+		s.later(func(ctx context.Context) error {
+			return bringBack(ctx, func(ctx context.Context) error { return s.machine.Inflict(ctx, machine.Start, machine.APIServer) })
+		})
 		if err := s.machine.Inflict(ctx, machine.Restart, machine.APIServer); err != nil {
 			return err
 		}

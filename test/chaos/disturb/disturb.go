@@ -51,6 +51,8 @@ type Disturber struct {
 	cluster   *kube.Cluster
 	machine   machine.Localkube
 	namespace string
+	// nodes are the names of all nodes, the one with the control plane first. Prepare sets them.
+	nodes []string
 }
 
 // New returns a Disturber of the cluster.
@@ -58,8 +60,11 @@ func New(c *kube.Cluster, o Options) *Disturber {
 	return &Disturber{cluster: c, machine: machine.Localkube{Directory: o.Directory, Program: o.Localkube}, namespace: o.Namespace}
 }
 
-// Prepare configures the controller for disturbances: it stops retrying a log after ResultsDeadline, and tolerates the taints
-// of a drained node. Prepare returns when that controller leads. Restore reverts the change. An error names a program that is
+// Nodes returns the number of nodes of the cluster, which Prepare has counted.
+func (d *Disturber) Nodes() int { return len(d.nodes) }
+
+// Prepare configures the controller for disturbances: it stops retrying a log after ResultsDeadline, tolerates the taints
+// of a drained node, and stays on the node with the control plane, whose power is never cut. Prepare returns when that controller leads. Restore reverts the change. An error names a program that is
 // missing on this machine, or a controller that does not become ready.
 func (d *Disturber) Prepare(ctx context.Context) (restore func(context.Context) error, err error) {
 	for _, program := range []string{"nsenter", "nft", "ss"} {
@@ -67,7 +72,11 @@ func (d *Disturber) Prepare(ctx context.Context) (restore func(context.Context) 
 			return nil, fmt.Errorf("cannot cut connections without %q: install nftables, iproute2 and util-linux: %w", program, err)
 		}
 	}
+	if d.nodes, err = d.cluster.NodeNames(ctx); err != nil {
+		return nil, err
+	}
 	return d.cluster.ChangeController(ctx, func(pod *corev1.PodSpec) {
+		pod.NodeSelector = map[string]string{corev1.LabelHostname: d.nodes[0]}
 		pod.Containers[0].Args = append(pod.Containers[0].Args, "--results-deadline="+ResultsDeadline.String())
 		pod.Tolerations = append(pod.Tolerations, corev1.Toleration{Operator: corev1.TolerationOpExists})
 		pod.PriorityClassName = "system-cluster-critical"
@@ -131,10 +140,12 @@ func (d *Disturber) disturb(ctx context.Context, planned Disturbance, report fun
 	return err
 }
 
-// whole waits until the node accepts pods and the controller is ready.
+// whole waits until all nodes accept pods and the controller is ready.
 func (d *Disturber) whole(ctx context.Context) error {
-	if err := d.cluster.AwaitNode(ctx, true); err != nil {
-		return err
+	for _, node := range d.nodes {
+		if err := d.cluster.AwaitNodeNamed(ctx, node, true); err != nil {
+			return err
+		}
 	}
 	if err := d.cluster.ControllerSettled(ctx); err != nil {
 		return err
@@ -201,15 +212,19 @@ func (s *scene) inflict(ctx context.Context) error {
 	case RestartEtcd:
 		return s.restart(ctx, machine.Etcd)
 	case RestartKubelet:
-		return s.restart(ctx, machine.Kubelet)
+		return s.restartOnNode(ctx, machine.Kubelet)
 	case StopKubelet:
 		return s.stopKubelet(ctx)
 	case RestartContainerd:
-		return s.restart(ctx, machine.Containerd)
+		return s.restartOnNode(ctx, machine.Containerd)
 	case DeletePod, KillPod, EvictPod:
 		return s.removePod(ctx)
 	case DrainNode:
 		return s.drainNode(ctx)
+	case SeparateNode:
+		return s.separateNode(ctx)
+	case CutPower:
+		return s.cutPower(ctx)
 	case DenyLogsBriefly, DenyLogs:
 		return s.denyLogs(ctx)
 	default:

@@ -39,8 +39,12 @@ const (
 	KillPod = "pod-kill"
 	// EvictPod evicts the pod of a run through the API.
 	EvictPod = "pod-evict"
-	// DrainNode closes the node to new pods, evicts the pods of all runs, and opens it after a while.
+	// DrainNode closes a node to new pods, evicts the pods of runs on it, and opens it after a while.
 	DrainNode = "node-drain"
+	// SeparateNode drops every packet between a node and the control plane, for a while. Its containers go on.
+	SeparateNode = "node-separate"
+	// CutPower ends all processes of a node, also those of its containers, and starts the node after a while.
+	CutPower = "node-power"
 	// DenyLogsBriefly removes the permission to read logs for less than ResultsDeadline.
 	DenyLogsBriefly = "log-deny-short"
 	// DenyLogs removes the permission to read logs for longer than ResultsDeadline.
@@ -97,6 +101,13 @@ type profile struct {
 	blast   Blast
 	// reasons are those with which runs in the blast may fail.
 	reasons []string
+	// several reports that the cluster must have several nodes, because the first one has the control plane.
+	several bool
+}
+
+// profilesFor lists the kinds for a cluster with that number of nodes, in the order of the constants.
+func profilesFor(nodes int) []profile {
+	return slices.DeleteFunc(profiles(), func(p profile) bool { return p.several && nodes < 2 })
 }
 
 // profiles lists all kinds, in the order of the constants.
@@ -126,16 +137,19 @@ func profiles() []profile {
 		{kind: KillPod, mending: 3 * second, blast: OwnRun, reasons: gone},
 		{kind: EvictPod, mending: 3 * second, blast: OwnRun, reasons: gone},
 		{kind: DrainNode, shortest: 2 * second, longest: 10 * second, mending: 4 * second, blast: OwnRun, reasons: gone},
+		// The kubelet reports nothing meanwhile, and its containers go on. So every run must survive.
+		{kind: SeparateNode, shortest: 4 * second, longest: 15 * second, mending: 8 * second, several: true},
+		{kind: CutPower, shortest: 3 * second, longest: 12 * second, mending: 15 * second, blast: OwnRun, reasons: gone, several: true},
 		// A run that starts without the permission fails immediately, with a message. A run whose pod exists must survive.
 		{kind: DenyLogsBriefly, shortest: 2 * second, longest: 10 * second, mending: 3 * second, blast: Starting, reasons: denied},
 		{kind: DenyLogs, shortest: 30 * second, longest: 35 * second, mending: 3 * second, blast: AllRuns, reasons: denied},
 	}
 }
 
-// Kinds lists all kinds of disturbances.
-func Kinds() []string {
+// Kinds lists the kinds of disturbances for a cluster with that number of nodes.
+func Kinds(nodes int) []string {
 	var all []string
-	for _, p := range profiles() {
+	for _, p := range profilesFor(nodes) {
 		all = append(all, p.kind)
 	}
 	return all

@@ -34,10 +34,11 @@ type Disturbance struct {
 	Draw uint64
 }
 
-// Plan returns the disturbances for a time of the given length, in order. The same arguments always give the same plan. From
-// ten minutes on, each kind occurs at least once, and the last two minutes are quiet. In a shorter time, the last fifth is
-// quiet. Between two disturbances nothing is broken for some seconds, and from time to time for half a minute.
-func Plan(seed uint64, length time.Duration) []Disturbance {
+// Plan returns the disturbances of a cluster with that number of nodes, for a time of the given length, in order. The same
+// arguments always give the same plan. From ten minutes on, each kind occurs at least once, and the last two minutes are quiet. In a
+// shorter time, the last fifth is quiet. Between two disturbances nothing is broken for some seconds, and from time to time for half
+// a minute.
+func Plan(seed uint64, length time.Duration, nodes int) []Disturbance {
 	random := rand.New(rand.NewPCG(seed, stream))
 	end := length - quietAtEnd
 	if length < long {
@@ -46,7 +47,7 @@ func Plan(seed uint64, length time.Duration) []Disturbance {
 	var plan []Disturbance
 	now := min(quietAtFirst, length/10)
 	for {
-		round := profiles()
+		round := profilesFor(nodes)
 		random.Shuffle(len(round), func(i, j int) { round[i], round[j] = round[j], round[i] })
 		for _, p := range round {
 			d := Disturbance{Kind: p.kind, At: now, For: between(random, p.shortest, p.longest), Draw: random.Uint64()}

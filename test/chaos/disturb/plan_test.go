@@ -14,23 +14,53 @@ func TestPlan(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		length time.Duration
+		nodes  int
 		whole  bool
 		quiet  time.Duration
 	}{
-		"TwoMinutes":    {reason: "A run in CI has some of the kinds.", length: 2 * time.Minute, quiet: 24 * time.Second},
-		"NineMinutes":   {reason: "Less than ten minutes need not have all kinds.", length: 9 * time.Minute, quiet: 108 * time.Second},
-		"TenMinutes":    {reason: "The run of the release checklist has every kind.", length: 10 * time.Minute, whole: true, quiet: quietAtEnd},
-		"ThirtyMinutes": {reason: "A longer one has them more than once.", length: 30 * time.Minute, whole: true, quiet: quietAtEnd},
+		"TwoMinutes": {
+			reason: "A run in CI has some of the kinds.",
+			length: 2 * time.Minute,
+			nodes:  1,
+			quiet:  24 * time.Second,
+		},
+		"NineMinutes": {
+			reason: "Less than ten minutes need not have all kinds.",
+			length: 9 * time.Minute,
+			nodes:  1,
+			quiet:  108 * time.Second,
+		},
+		"TenMinutes": {
+			reason: "The run of the release checklist has every kind.",
+			length: 10 * time.Minute,
+			nodes:  1,
+			whole:  true,
+			quiet:  quietAtEnd,
+		},
+		"TwelveMinutesOfThreeNodes": {
+			reason: "The kinds for several nodes need two more minutes.",
+			length: 12 * time.Minute,
+			nodes:  3,
+			whole:  true,
+			quiet:  quietAtEnd,
+		},
+		"ThirtyMinutes": {
+			reason: "A longer one has them more than once.",
+			length: 30 * time.Minute,
+			nodes:  1,
+			whole:  true,
+			quiet:  quietAtEnd,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(200) {
-				plan := Plan(seed, tc.length)
+				plan := Plan(seed, tc.length, tc.nodes)
 				wantApart(t, plan)
 				if end := over(plan); end > tc.length-tc.quiet {
 					t.Errorf("%s\nseed %d: the last disturbance ends at %s", tc.reason, seed, end)
 				}
-				if missing := missingFrom(plan); tc.whole && len(missing) > 0 {
+				if missing := missingFrom(plan, tc.nodes); tc.whole && len(missing) > 0 {
 					t.Errorf("%s\nseed %d: it has no %q", tc.reason, seed, missing)
 				}
 			}
@@ -52,8 +82,8 @@ func wantApart(t *testing.T, plan []Disturbance) {
 	}
 }
 
-func missingFrom(plan []Disturbance) []string {
-	missing := Kinds()
+func missingFrom(plan []Disturbance, nodes int) []string {
+	missing := Kinds(nodes)
 	for _, d := range plan {
 		missing = slices.DeleteFunc(missing, func(kind string) bool { return kind == d.Kind })
 	}
@@ -61,11 +91,22 @@ func missingFrom(plan []Disturbance) []string {
 }
 
 func TestPlanIsReplayed(t *testing.T) {
-	if diff := cmp.Diff(Plan(7, time.Hour), Plan(7, time.Hour)); diff != "" {
+	if diff := cmp.Diff(Plan(7, time.Hour, 3), Plan(7, time.Hour, 3)); diff != "" {
 		t.Errorf("the same seed gives another plan:\n%s", diff)
 	}
-	if cmp.Equal(Plan(7, time.Hour), Plan(8, time.Hour)) {
+	if cmp.Equal(Plan(7, time.Hour, 3), Plan(8, time.Hour, 3)) {
 		t.Error("another seed gives the same plan")
+	}
+}
+
+// TestOneNodeIsNeverCutOff: a cluster of one node has no kind that ends its control plane.
+func TestOneNodeIsNeverCutOff(t *testing.T) {
+	for nodes, want := range map[int]bool{1: false, 2: true} {
+		for _, kind := range []string{SeparateNode, CutPower} {
+			if got := slices.Contains(Kinds(nodes), kind); got != want {
+				t.Errorf("%d nodes: kind %s: want %t, got %t", nodes, kind, want, got)
+			}
+		}
 	}
 }
 
@@ -105,7 +146,7 @@ func TestProfiles(t *testing.T) {
 			t.Errorf("%s may last %s, which does not outlast the deadline", p.kind, p.shortest)
 		}
 	}
-	kinds := Kinds()
+	kinds := Kinds(3)
 	slices.Sort(kinds)
 	if unique := slices.Compact(slices.Clone(kinds)); len(unique) != len(kinds) {
 		t.Errorf("duplicate kind: %q", kinds)

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -73,44 +71,4 @@ func (d *Disturber) podsOfRuns(ctx context.Context) ([]corev1.Pod, error) {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 	return pods, nil
-}
-
-// drainNode does what `kubectl drain` does, for the pods of runs.
-func (s *scene) drainNode(ctx context.Context) error {
-	s.later(func(ctx context.Context) error { return s.closeNode(ctx, false) })
-	if err := s.closeNode(ctx, true); err != nil {
-		return err
-	}
-	pods, err := s.podsOfRuns(ctx)
-	if err != nil {
-		return err
-	}
-	s.note = fmt.Sprintf("evicted %d pods", len(pods))
-	for i := range pods {
-		if err := s.remove(ctx, &pods[i], 2, s.cluster.Evict); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// closeNode cordons or uncordons the only node.
-func (d *Disturber) closeNode(ctx context.Context, closed bool) error {
-	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
-		nodes, err := d.cluster.Kube.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
-		if err != nil {
-			return err
-		}
-		for i := range nodes.Items {
-			nodes.Items[i].Spec.Unschedulable = closed
-			if _, err := d.cluster.Kube.CoreV1().Nodes().Update(ctx, &nodes.Items[i], metav1.UpdateOptions{}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("cannot cordon or uncordon the node: %w", err)
-	}
-	return nil
 }

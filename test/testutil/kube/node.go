@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -20,6 +21,23 @@ func (c *Cluster) AwaitNode(ctx context.Context, ready bool) error {
 		}
 		return &nodes.Items[0], nil
 	})
+}
+
+// NodeNames returns the names of all nodes, sorted. In a localkube cluster the first one has the control plane.
+func (c *Cluster) NodeNames(ctx context.Context) ([]string, error) {
+	nodes, err := c.Kube.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("cannot list the nodes: %w", err)
+	}
+	if len(nodes.Items) == 0 {
+		return nil, errors.New("the cluster has no node")
+	}
+	var names []string
+	for i := range nodes.Items {
+		names = append(names, nodes.Items[i].Name)
+	}
+	slices.Sort(names)
+	return names, nil
 }
 
 // AwaitNodeNamed waits until the node of that name is ready, or until it is not ready.

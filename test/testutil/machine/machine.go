@@ -50,6 +50,11 @@ func (l Localkube) Inflict(ctx context.Context, fault, component string) error {
 	return l.fault(ctx, fault, component)
 }
 
+// InflictOn applies a fault or a repair to a component of a node. Start and Restart return when the component is healthy.
+func (l Localkube) InflictOn(ctx context.Context, fault, component, node string) error {
+	return l.fault(ctx, fault, component, "--node", node)
+}
+
 // InflictNode applies a fault or a repair to a node. Start and Restart return when pods can run on it.
 func (l Localkube) InflictNode(ctx context.Context, fault, node string) error {
 	return l.fault(ctx, fault, "--node", node)
