@@ -64,8 +64,9 @@ func New(c *kube.Cluster, o Options) *Disturber {
 func (d *Disturber) Nodes() int { return len(d.nodes) }
 
 // Prepare configures the controller for disturbances: it stops retrying a log after ResultsDeadline, tolerates the taints
-// of a drained node, and stays on the node with the control plane, whose power is never cut. Prepare returns when that controller leads. Restore reverts the change. An error names a program that is
-// missing on this machine, or a controller that does not become ready.
+// of a drained node, and stays on the node with the control plane, whose power is never cut. Prepare returns when that controller
+// leads. Restore reverts the change. An error names a program that is missing on this machine, or a controller that does not become
+// ready.
 func (d *Disturber) Prepare(ctx context.Context) (restore func(context.Context) error, err error) {
 	for _, program := range []string{"nsenter", "nft", "ss"} {
 		if _, err := exec.LookPath(program); err != nil {
