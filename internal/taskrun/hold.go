@@ -70,7 +70,7 @@ const (
 
 // learnInjection looks at the pod of a run as the API server has stored it. If it has injected containers although its first step is
 // free, the policy is not in effect. The step does not wait, and an event says so. Later pods of the namespace are held from the
-// beginning, also those without injected containers, because nobody knows before which pods get them.
+// beginning, also those without injected containers, because only the created pod shows them.
 func (r *Reconciler) learnInjection(tr *v1.TaskRun, stored *corev1.Pod) {
 	injected := pod.InjectedStatuses(stored)
 	if len(injected) == 0 {
