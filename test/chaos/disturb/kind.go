@@ -41,7 +41,7 @@ const (
 	EvictPod = "pod-evict"
 	// DrainNode closes a node to new pods, evicts the pods of runs on it, and opens it after a while.
 	DrainNode = "node-drain"
-	// SeparateNode drops every packet between a node and the control plane, for a while. Its containers go on.
+	// SeparateNode drops every packet between a node and the control plane, for a while. Its containers continue.
 	SeparateNode = "node-separate"
 	// CutPower ends all processes of a node, also those of its containers, and starts the node after a while.
 	CutPower = "node-power"
@@ -137,7 +137,7 @@ func profiles() []profile {
 		{kind: KillPod, mending: 3 * second, blast: OwnRun, reasons: gone},
 		{kind: EvictPod, mending: 3 * second, blast: OwnRun, reasons: gone},
 		{kind: DrainNode, shortest: 2 * second, longest: 10 * second, mending: 4 * second, blast: OwnRun, reasons: gone},
-		// The kubelet reports nothing meanwhile, and its containers go on. So every run must survive.
+		// The kubelet reports nothing meanwhile, and its containers continue. So every run must survive.
 		{kind: SeparateNode, shortest: 4 * second, longest: 15 * second, mending: 8 * second, several: true},
 		{kind: CutPower, shortest: 3 * second, longest: 12 * second, mending: 15 * second, blast: OwnRun, reasons: gone, several: true},
 		// A run that starts without the permission fails immediately, with a message. A run whose pod exists must survive.
