@@ -162,7 +162,7 @@ func (k Kinds) fillIn(ctx context.Context, request admission.Request) admission.
 	if errs := removed(request); len(errs) > 0 {
 		return refused(request, errs)
 	}
-	if errs := kind.tooCostly(ctx, request.Object.Raw, oldOf(request)); len(errs) > 0 {
+	if errs := kind.tooCostly(ctx, request.Object.Raw, oldOf(request), 0); len(errs) > 0 {
 		return refused(request, errs)
 	}
 	changed, err := kind.defaulted(ctx, request.Object.Raw, oldOf(request))
@@ -177,6 +177,11 @@ func (k Kinds) fillIn(ctx context.Context, request admission.Request) admission.
 		return admission.Allowed("")
 	case len(changed.unknown) > 0:
 		return refused(request, changed.unknown)
+	}
+	if more := kind.stepsOfDefaults(changed); more > 0 {
+		if errs := kind.tooCostly(ctx, request.Object.Raw, oldOf(request), more); len(errs) > 0 {
+			return refused(request, errs)
+		}
 	}
 	operations, err := changed.operations()
 	switch {

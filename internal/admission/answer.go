@@ -30,7 +30,7 @@ func (k Kinds) Decode(ctx context.Context, kind string, raw []byte, into any) er
 	if reflect.TypeOf(into) != reflect.PointerTo(known.object) {
 		return errObject
 	}
-	if err := known.tooCostly(ctx, raw, nil).ToAggregate(); err != nil {
+	if err := known.tooCostly(ctx, raw, nil, 0).ToAggregate(); err != nil {
 		return err
 	}
 	findings, err := known.validated(ctx, raw, nil)

@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -23,21 +24,21 @@ const (
 	maxRefused = 100
 )
 
-// tooCostly returns the errors of an object whose check would occupy the API server, which has not begun it yet. An update of a stored
-// object that is as costly is admitted, because users must be able to cancel its run. This adds a few values to it. old is nil for a
-// new object.
-func (k Kind) tooCostly(ctx context.Context, raw, old []byte) field.ErrorList {
+// tooCostly returns the errors of an object whose check would occupy the API server, which has not begun it yet. defaults are the steps
+// of the defaults that the object does not have yet. An update of a stored object that is as costly is admitted, because users must be
+// able to cancel its run. This adds a few values to it. old is nil for a new object.
+func (k Kind) tooCostly(ctx context.Context, raw, old []byte, defaults int) field.ErrorList {
 	if !json.Valid(raw) {
 		return nil // the decoder refuses it
 	}
-	limits := specschema.Limits{Steps: maxSteps, Refused: maxRefused}
+	limits := specschema.Limits{Steps: maxSteps - defaults, Refused: maxRefused}
 	cost := k.schema.Measure(raw, limits)
 	if cost.Steps <= limits.Steps && cost.Refused <= limits.Refused {
 		return nil
 	}
 	if json.Valid(old) {
 		before := k.schema.Measure(old, specschema.Limits{Steps: math.MaxInt, Refused: math.MaxInt})
-		limits = specschema.Limits{Steps: max(limits.Steps, before.Steps+moreSteps), Refused: max(limits.Refused, before.Refused)}
+		limits = specschema.Limits{Steps: max(limits.Steps, before.Steps+moreSteps-defaults), Refused: max(limits.Refused, before.Refused)}
 		cost = k.schema.Measure(raw, limits)
 	}
 	report := validation.NewReport(ctx, nil)
@@ -46,7 +47,17 @@ func (k Kind) tooCostly(ctx context.Context, raw, old []byte) field.ErrorList {
 		report.Add(cost.Errors...)
 	case cost.Steps > limits.Steps:
 		report.Add(field.Forbidden(field.NewPath("spec"), fmt.Sprintf("it has too many small elements: the API server would need more "+
-			"than %d steps to check them; split the object, or pass many values as one param of type array", limits.Steps)))
+			"than %d steps to check them; split the object, or pass many values as one param of type array", limits.Steps+defaults)))
 	}
 	return report.Errors()
+}
+
+// stepsOfDefaults returns how many steps the defaults add to the check of an object. The stored object has them, and the cluster
+// resolver, which reads it again, has the same limit.
+func (k Kind) stepsOfDefaults(d *defaulted) int {
+	if bytes.Equal(d.before, d.after) {
+		return 0
+	}
+	all := specschema.Limits{Steps: math.MaxInt, Refused: math.MaxInt}
+	return max(0, k.schema.Measure(d.after, all).Steps-k.schema.Measure(d.before, all).Steps)
 }

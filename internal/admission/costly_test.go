@@ -68,6 +68,12 @@ func TestCostlyObjectsAreRefusedBeforeTheirSchema(t *testing.T) {
 			object:  params(`{"name":"a","value":"b"}`, 40_000),
 			refused: "spec: Forbidden: it has too many small elements: the API server would need more than 400000 steps",
 		},
+		"DefaultsCount": {
+			reason:  "each gets a type, so the stored object would be above the limit",
+			kind:    v1.KindPipeline,
+			object:  list(`{"spec":{"tasks":[{"name":"t","taskRef":{"name":"a"}}],"params":[`, `{"name":"a"}`, 20_000, `]}}`),
+			refused: "spec: Forbidden: it has too many small elements: the API server would need more than 400000 steps",
+		},
 		"Params": {
 			reason: "as many as anybody uses",
 			kind:   v1.KindPipelineRun,
