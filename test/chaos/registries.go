@@ -88,15 +88,6 @@ func (r *registries) addresses() []string {
 	return all
 }
 
-// network returns the network that has all registries.
-func (r *registries) network() string {
-	host, _, err := net.SplitHostPort(r.listeners[0].Addr().String())
-	if err != nil {
-		return ""
-	}
-	return host + "/32"
-}
-
 // connections returns the number of connections so far.
 func (r *registries) connections() int {
 	r.mu.Lock()

@@ -44,9 +44,6 @@ type Options struct {
 	Localkube string
 	// Namespace is the namespace of the runs whose pods may be hit (default: all namespaces).
 	Namespace string
-	// Network is the network of the hostile registries, as 192.0.2.1/32. The controller looks up images there only if it may. Empty for
-	// none.
-	Network string
 }
 
 // Disturber breaks one cluster.
@@ -54,16 +51,13 @@ type Disturber struct {
 	cluster   *kube.Cluster
 	machine   machine.Localkube
 	namespace string
-	network   string
 	// nodes are the names of all nodes, the one with the control plane first. Prepare sets them.
 	nodes []string
 }
 
 // New returns a Disturber of the cluster.
 func New(c *kube.Cluster, o Options) *Disturber {
-	return &Disturber{
-		cluster: c, machine: machine.Localkube{Directory: o.Directory, Program: o.Localkube}, namespace: o.Namespace, network: o.Network,
-	}
+	return &Disturber{cluster: c, machine: machine.Localkube{Directory: o.Directory, Program: o.Localkube}, namespace: o.Namespace}
 }
 
 // Nodes returns the number of nodes of the cluster, which Prepare has counted.
@@ -85,9 +79,6 @@ func (d *Disturber) Prepare(ctx context.Context) (restore func(context.Context) 
 	return d.cluster.ChangeController(ctx, func(pod *corev1.PodSpec) {
 		pod.NodeSelector = map[string]string{corev1.LabelHostname: d.nodes[0]}
 		pod.Containers[0].Args = append(pod.Containers[0].Args, "--results-deadline="+ResultsDeadline.String())
-		if d.network != "" {
-			pod.Containers[0].Args = append(pod.Containers[0].Args, "--image-lookup-private-networks="+d.network)
-		}
 		pod.Tolerations = append(pod.Tolerations, corev1.Toleration{Operator: corev1.TolerationOpExists})
 		pod.PriorityClassName = "system-cluster-critical"
 	})
