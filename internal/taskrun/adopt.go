@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -33,20 +32,15 @@ func (o Observation) unrecorded(tr *v1.TaskRun) bool {
 	return o.Pod != nil && tr.Status.PodName == "" && o.stopped(tr) == "" && !madeFrom(o.Pod, taskDigest(o.Task.Spec))
 }
 
-// replacePod decides what happens to a pod of the run that was created from another task than the run has now. If no
-// container has started, it is deleted and created again. Otherwise the run fails, because steps must not run twice.
+// replacePod decides what happens to a pod of the run that was created from another task than the run has now. If no node has
+// it, it is deleted and created again. Otherwise the run fails: its steps may have started, and must not run twice.
 func (r *Reconciler) replacePod(ctx context.Context, p *corev1.Pod) (Effect, error) {
 	why := fmt.Sprintf("pod %q was created before the Task changed, and its creation could not be recorded", p.Name)
-	if anyStarted(p) {
+	if p.Spec.NodeName != "" {
 		return Effect{
 			Left:    p,
-			Outcome: failed(v1.TaskRunReasonPodCreationFailed, why+", and its steps have started; start the run again"),
+			Outcome: failed(v1.TaskRunReasonPodCreationFailed, why+", and its steps may have started; start the run again"),
 		}, r.stopPod(ctx, p)
 	}
-	return Effect{Waiting: &WaitReason{v1.TaskRunReasonPending, cannotYet("pod", why+"; it is being deleted")}}, r.deletePod(ctx, p)
-}
-
-// anyStarted reports whether a container of the pod runs, or has run.
-func anyStarted(p *corev1.Pod) bool {
-	return slices.ContainsFunc(slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses), hasStarted)
+	return Effect{Waiting: &WaitReason{v1.TaskRunReasonPending, cannotYet("pod", why+"; it is being deleted")}}, r.deleteUnseen(ctx, p)
 }

@@ -17,12 +17,12 @@ import (
 func TestPodOfAnotherTask(t *testing.T) {
 	cases := map[string]struct {
 		reason string
-		// changes the Task in between, and plays what the pod does meanwhile.
-		changes, starts bool
-		cancelled       bool
-		want            string
-		dir             string
-		stopped         bool
+		// changes the Task in between, binds the pod to a node, and plays that its steps run.
+		changes, binds, starts bool
+		cancelled              bool
+		want                   string
+		dir                    string
+		stopped                bool
 	}{
 		"Same": {
 			reason: "The pod of the same Task is taken over.",
@@ -30,7 +30,7 @@ func TestPodOfAnotherTask(t *testing.T) {
 			dir:    "/old",
 		},
 		"Changed": {
-			reason:  "A pod whose steps have not started is made anew.",
+			reason:  "A pod that no node has is made anew.",
 			changes: true,
 			want:    "Unknown Pending",
 			dir:     "/new",
@@ -39,6 +39,14 @@ func TestPodOfAnotherTask(t *testing.T) {
 			reason:  "Steps do not run twice.",
 			changes: true,
 			starts:  true,
+			want:    "False PodCreationFailed",
+			dir:     "/old",
+			stopped: true,
+		},
+		"Bound": {
+			reason:  "A node that has the pod may have started its steps without having reported it yet.",
+			changes: true,
+			binds:   true,
 			want:    "False PodCreationFailed",
 			dir:     "/old",
 			stopped: true,
@@ -75,6 +83,9 @@ func TestPodOfAnotherTask(t *testing.T) {
 				if err := w.client.Update(t.Context(), task); err != nil {
 					t.Fatal(err)
 				}
+			}
+			if tc.binds {
+				w.play(t, corev1.PodPending, waiting("ContainerCreating"), waiting("ContainerCreating"))
 			}
 			if tc.starts {
 				w.play(t, corev1.PodRunning, running(), running())

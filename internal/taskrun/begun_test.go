@@ -1,15 +1,10 @@
 package taskrun
 
 import (
-	"context"
 	"fmt"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 	"github.com/sluice-ci/sluice/internal/results/collect"
@@ -60,7 +55,7 @@ func TestBegun(t *testing.T) {
 	}
 }
 
-// TestRemakable: a pod is made again only if nothing is known, or can still come, of its steps.
+// TestRemakable: a pod may be made again only if nothing is known, or can still come, of its steps.
 func TestRemakable(t *testing.T) {
 	named := func(tr *v1.TaskRun) { tr.Status.PodName = "build-pod" }
 	cases := map[string]struct {
@@ -88,73 +83,6 @@ func TestRemakable(t *testing.T) {
 			tr := taskRun(tc.change)
 			if got := observation(withEvidence(tc.evidence)).remakable(tr); got != tc.want {
 				t.Errorf("%s: want %t, got %t", tc.reason, tc.want, got)
-			}
-		})
-	}
-}
-
-// TestEventOfAStep: only events about steps of this run count, and an event without a time does.
-func TestEventOfAStep(t *testing.T) {
-	at := func(e *corev1.Event, last, series time.Duration) *corev1.Event {
-		if last != 0 {
-			e.LastTimestamp = metav1.NewTime(epoch().Add(last))
-		}
-		if series != 0 {
-			e.EventTime = metav1.NewMicroTime(epoch().Add(series))
-		}
-		return e
-	}
-	cases := map[string]struct {
-		reason string
-		event  *corev1.Event
-		want   bool
-	}{
-		"NoTime":       {reason: "it may be of this run", event: startedEvent("step-one"), want: true},
-		"Later":        {reason: "it is of this run", event: at(startedEvent("step-one"), time.Second, 0), want: true},
-		"LaterMicro":   {reason: "newer kubelets set another field", event: at(startedEvent("step-one"), 0, time.Second), want: true},
-		"Earlier":      {reason: "it is of an earlier run with this name", event: at(startedEvent("step-one"), -time.Second, 0)},
-		"EarlierMicro": {reason: "so is one of a newer kubelet", event: at(startedEvent("step-one"), 0, -time.Second)},
-		"NoStep":       {reason: "a sidecar is no step", event: at(startedEvent("sidecar-db"), time.Second, 0)},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			if got := ofStep(tc.event, taskRun(started)); got != tc.want {
-				t.Errorf("%s: want %t, got %t", tc.reason, tc.want, got)
-			}
-		})
-	}
-}
-
-// TestPagesOfEvents: the event is found on a later page, and a pod with more events than are read counts as started.
-func TestPagesOfEvents(t *testing.T) {
-	for name, tc := range map[string]struct {
-		// pages is how many pages there are, and found is the one with the event of a step; 0 for none.
-		pages, found, reads int
-		want                bool
-	}{
-		"OnTheSecondPage": {pages: 3, found: 2, reads: 2, want: true},
-		"Nowhere":         {pages: 3, reads: 3},
-		"TooMany":         {pages: 100, reads: startedPages, want: true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			reads := 0
-			w := newWorld(t, nil, interceptor.Funcs{
-				List: func(_ context.Context, _ client.WithWatch, into client.ObjectList, _ ...client.ListOption) error {
-					reads++
-					list := into.(*corev1.EventList) // nothing else is listed
-					list.Continue = ""
-					if reads < tc.pages {
-						list.Continue = "more"
-					}
-					if reads == tc.found {
-						list.Items = []corev1.Event{*startedEvent("step-one")}
-					}
-					return nil
-				},
-			})
-			got, err := w.stepStarted(t.Context(), taskRun(started))
-			if err != nil || got != tc.want || reads != tc.reads {
-				t.Errorf("want %t after %d pages, got %t after %d: %v", tc.want, tc.reads, got, reads, err)
 			}
 		})
 	}

@@ -37,6 +37,11 @@ func hasStarted(s corev1.ContainerStatus) bool {
 	return s.State.Running != nil || s.State.Terminated != nil
 }
 
+// anyStarted reports whether a container of the pod runs, or has run.
+func anyStarted(p *corev1.Pod) bool {
+	return slices.ContainsFunc(slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses), hasStarted)
+}
+
 func notStarted(s corev1.ContainerStatus) bool { return !hasStarted(s) }
 
 func notTerminated(s corev1.ContainerStatus) bool { return s.State.Terminated == nil }

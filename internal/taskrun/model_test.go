@@ -44,6 +44,8 @@ type model struct {
 	// unbegun is the pod that is made again whenever it is removed before a step of it started, which ends as before; nil if
 	// the run is recorded as running.
 	unbegun *corev1.Pod
+	// silent reports that nothing reports the deletion of a pod.
+	silent bool
 	// warns is what the kubelet says in the pod's events again and again while the pod does not start.
 	warns warned
 }
@@ -215,14 +217,14 @@ func (m *model) act(action Action) bool {
 	case action == RemakePod:
 		m.tr = m.tr.DeepCopy()
 		m.tr.Annotations = map[string]string{v1.AnnotationPodsRemade: remadeNote(m.tr)}
-		m.obs.Pod = m.unbegun.DeepCopy()
+		m.obs.Pod, m.obs.Gone = m.unbegun.DeepCopy(), Gone{}
 		return true
 	case p != nil && action == ReleaseSteps:
 		m.obs.Pod = p.DeepCopy()
 		m.obs.Pod.Annotations[v1.AnnotationSteps] = v1.StepsReleased
 		return true
 	case p != nil && action == DeletePod:
-		m.obs.Pod = nil
+		m.obs.Pod, m.obs.Gone = nil, Gone{Reported: !m.silent, Unrun: !m.silent && neverRan(p), Since: m.obs.Now}
 		return true
 	case p == nil || action != StopPod && action != StopEnded || podEnded(p) || p.DeletionTimestamp != nil || stopped(p):
 		return false

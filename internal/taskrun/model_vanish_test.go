@@ -3,6 +3,7 @@ package taskrun
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -41,13 +42,16 @@ func TestRemovedPodHasAWayOut(t *testing.T) {
 	remakes := 0
 	modelSteps(func(steps string, states []corev1.ContainerState) {
 		for _, name := range sortedKeys(removals()) {
-			m := unbegunModel(steps+"/"+name, states, modelPod(states, nil, removals()[name]))
-			started := begun(m.tr, m.obs.Pod)
-			f.try(m)
-			count := remade(m.tr)
-			remakes += count
-			if started && count > 0 || count > maxRemade {
-				f.found = append(f.found, fmt.Sprintf("%s: %d pods were made again, a step had started: %t", m.name, count, started))
+			for _, silent := range []bool{false, true} {
+				m := unbegunModel(fmt.Sprintf("%s/%s/silent=%t", steps, name, silent), states, modelPod(states, nil, removals()[name]))
+				m.silent = silent
+				proven := !silent && !begun(m.tr, m.obs.Pod)
+				f.try(m)
+				count := remade(m.tr)
+				remakes += count
+				if !proven && count > 0 || count > maxRemade {
+					f.found = append(f.found, fmt.Sprintf("%s: %d pods were made again, it was proven that no step ran: %t", m.name, count, proven))
+				}
 			}
 		}
 	})
@@ -74,21 +78,43 @@ func TestVanishedStates(t *testing.T) {
 		reason string
 		tr     *v1.TaskRun
 		pod    *corev1.Pod
+		gone   Gone
 		want   State
 	}{
 		"Gone": {
-			reason: "no step has started",
+			reason: "no step has run",
 			tr:     taskRun(pending),
+			gone:   Gone{Reported: true, Unrun: true},
 			want:   PodVanished,
+		},
+		"GoneUnproven": {
+			reason: "a step may have run",
+			tr:     taskRun(pending),
+			gone:   Gone{Reported: true},
+			want:   PodLost,
+		},
+		"GoneUnreported": {
+			reason: "the report of the deletion may come",
+			tr:     taskRun(pending),
+			gone:   Gone{Since: epoch()},
+			want:   PodMissing,
+		},
+		"NeverReported": {
+			reason: "the report of the deletion does not come",
+			tr:     taskRun(pending),
+			gone:   Gone{Since: epoch().Add(-time.Minute)},
+			want:   PodLost,
 		},
 		"GoneWhileRunning": {
 			reason: "the steps were running",
 			tr:     taskRun(started),
+			gone:   Gone{Reported: true, Unrun: true},
 			want:   PodLost,
 		},
 		"TooOften": {
 			reason: "it was made again as often as permitted",
 			tr:     taskRun(pending, counted("0/3")),
+			gone:   Gone{Reported: true, Unrun: true},
 			want:   PodLost,
 		},
 		"Cancelled": {
@@ -117,7 +143,7 @@ func TestVanishedStates(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			if got := stateOf(tc.tr, observation(withPod(tc.pod)), Plan{}); got != tc.want {
+			if got := stateOf(tc.tr, observation(withPod(tc.pod), func(o *Observation) { o.Gone = tc.gone }), Plan{}); got != tc.want {
 				t.Errorf("%s: want %s, got %s", tc.reason, tc.want, got)
 			}
 		})

@@ -53,6 +53,8 @@ type Observation struct {
 	// the run has now; nil if there is none. Then Pod is nil, because the outcome of that pod is not that of the task in the
 	// status.
 	Unrecorded *corev1.Pod
+	// Gone is what is known of the pod if it does not exist any more.
+	Gone Gone
 	// Warnings are the causes in the events of Pod why it does not start.
 	Warnings Warnings
 	// Ended is the pod of an ended run, and Earlier that of the previous attempt, as long as there may be one.
@@ -106,10 +108,17 @@ func (r *Reconciler) observeWith(ctx context.Context, tr *v1.TaskRun, unseen *co
 	r.Images.Forget(keyOf(tr)) // another attempt looks images up again, because a tag may have moved
 	obs.Evidence = r.Transports.Progress(transport.Run{Name: keyOf(tr), UID: attemptKey(tr), Pod: obs.Pod, Spec: obs.Task.Spec}, chosen(tr))
 	r.verify(tr, &obs)
-	if obs.Pod != nil {
+	if obs.Pod == nil {
+		obs.Gone = r.gone.look(podName(tr))
+	} else {
 		obs.Warnings = r.events.Warnings(ctx, keyOf(tr), obs.Pod)
 	}
 	return obs, nil
+}
+
+// podName returns the name of the pod of the run's current attempt.
+func podName(tr *v1.TaskRun) types.NamespacedName {
+	return types.NamespacedName{Namespace: tr.Namespace, Name: pod.Name(tr.Name, attempt(tr))}
 }
 
 // held reports whether the user holds back a run that has not started.
@@ -117,10 +126,20 @@ func held(tr *v1.TaskRun) bool {
 	return tr.Spec.Status == v1.TaskRunSpecStatusPending && !tr.Status.Begun()
 }
 
-// observePod finds the pod of the run's current attempt. A pod with its name and another owner counts as missing; the
-// creation of the run's pod then fails and reports it.
+// observePod finds the pod of the run's current attempt. If it exists, an earlier report of its deletion was about another pod.
 func (r *Reconciler) observePod(ctx context.Context, tr *v1.TaskRun, obs *Observation) error {
-	key := types.NamespacedName{Namespace: tr.Namespace, Name: pod.Name(tr.Name, attempt(tr))}
+	reported := r.gone.reported(podName(tr))
+	err := r.findPod(ctx, tr, obs)
+	if reported && obs.Pod != nil {
+		r.gone.forget(podName(tr))
+	}
+	return err
+}
+
+// findPod finds the pod of the run's current attempt. A pod with its name and another owner counts as missing; the creation of
+// the run's pod then fails and reports it.
+func (r *Reconciler) findPod(ctx context.Context, tr *v1.TaskRun, obs *Observation) error {
+	key := podName(tr)
 	found := &corev1.Pod{}
 	err := r.Client.Get(ctx, key, found)
 	switch {

@@ -66,7 +66,7 @@ func outcomeOf(tr *v1.TaskRun, state State, obs Observation, plan Plan) *Outcome
 		return podFailed(obs.Pod)
 	case PodLost:
 		return failed(v1.TaskRunReasonPodDeleted, fmt.Sprintf(
-			"pod %q was deleted before what its steps did was known", tr.Status.PodName))
+			"pod %q was deleted before what its steps did was known; start the run again, or set spec.retries", tr.Status.PodName))
 	case Cancelled:
 		return withVerdict(cutShort(obs, v1.Failed(v1.TaskRunReasonCancelled, cancelMessage(tr))), obs)
 	case TimedOut:

@@ -96,6 +96,7 @@ type Reconciler struct {
 	// unguarded are the namespaces in which the API server stored a pod with injected containers whose first step was free, each
 	// with the time of the last such pod.
 	unguarded *lru.Cache
+	gone      *gonePods
 }
 
 // NewReconciler returns a Reconciler.
@@ -103,6 +104,7 @@ func NewReconciler(d Dependencies) *Reconciler {
 	r := &Reconciler{
 		Dependencies: d,
 		unguarded:    lru.New(maxUnguarded),
+		gone:         newGonePods(d.Clock),
 		resolver:     d.Requests.Join(resolve.New(d.Client, d.Live).Governed(d.Config)).Verified(d.Trust),
 		events:       newPodEvents(d.Live, d.Clock),
 		statuses: reconcile.Statuses[*v1.TaskRun, v1.TaskRunStatus]{
@@ -127,9 +129,10 @@ func Wakeup(name types.NamespacedName) event.GenericEvent {
 // SetupWithManager makes mgr call the reconciler when a TaskRun, its pod, its ResolutionRequests, or the collection of its results
 // changes.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
+	owner := handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(), &v1.TaskRun{}, handler.OnlyControllerOwner())
 	built, err := ctrl.NewControllerManagedBy(mgr).Named("taskrun").
 		For(&v1.TaskRun{}, builder.WithPredicates(cloudevents.Relevant())).
-		Owns(&corev1.Pod{}).
+		Watches(&corev1.Pod{}, podEventHandler{owner, r.gone}).
 		WatchesRawSource(source.Channel(r.Wake, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: reconcile.Backoff()}).
 		Build(r.Passes.Watch("taskrun", r))

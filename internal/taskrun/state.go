@@ -60,9 +60,11 @@ const (
 	PodDeleted State = "PodDeleted"
 	// PodVanishing: another component is removing the pod, or has evicted it, before a step started.
 	PodVanishing State = "PodVanishing"
-	// PodVanished: the pod was created, and does not exist any more, and no step of it started.
+	// PodMissing: the pod was created, and does not exist any more, and its last state has not been reported yet.
+	PodMissing State = "PodMissing"
+	// PodVanished: the pod was created, and does not exist any more, and its last state proves that no step of it ran.
 	PodVanished State = "PodVanished"
-	// PodLost: the pod was created and does not exist any more.
+	// PodLost: the pod was created and does not exist any more, and a step of it may have run.
 	PodLost State = "PodLost"
 	// Cancelled: the user has cancelled the run.
 	Cancelled State = "Cancelled"
@@ -123,8 +125,10 @@ func (o Observation) cutShort() bool {
 
 func stateWithoutPod(tr *v1.TaskRun, obs Observation, plan Plan) State {
 	switch {
-	case obs.remakable(tr):
+	case obs.remakable(tr) && obs.Gone.Unrun:
 		return PodVanished
+	case obs.remakable(tr) && obs.awaitsDeletion():
+		return PodMissing
 	case tr.Status.PodName != "":
 		return PodLost
 	case plan.Invalid != nil:

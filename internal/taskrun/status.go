@@ -38,9 +38,13 @@ func statusFor(
 	status = *tr.Status.DeepCopy()
 	now := metav1.NewTime(obs.Now)
 	status.ObservedGeneration = tr.Generation
-	if state == Held {
+	switch state {
+	case Held:
 		status.SetCondition(v1.Running(v1.TaskRunReasonHeld, messageHeld), now)
 		return status, false
+	case PodMissing: // for some milliseconds
+		return status, false
+	default:
 	}
 	recordObserved(&status, tr, obs, effect)
 	if effect.Remade {

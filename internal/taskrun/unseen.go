@@ -8,10 +8,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
-	"github.com/sluice-ci/sluice/internal/pod"
 )
 
 // endsWithoutPod reports whether a status ends the run, or this attempt of it, without a known pod. An earlier reconcile may
@@ -29,7 +27,7 @@ func ends(tr *v1.TaskRun, status v1.TaskRunStatus) bool {
 // livePod returns the pod of the run's current attempt from the API server; nil if there is none, or if the pod with that
 // name has another owner.
 func (r *Reconciler) livePod(ctx context.Context, tr *v1.TaskRun) (*corev1.Pod, error) {
-	key := types.NamespacedName{Namespace: tr.Namespace, Name: pod.Name(tr.Name, attempt(tr))}
+	key := podName(tr)
 	found := &corev1.Pod{}
 	err := r.Live.Get(ctx, key, found)
 	switch {

@@ -35,23 +35,21 @@ func begun(tr *v1.TaskRun, p *corev1.Pod) bool {
 	if slices.ContainsFunc(tr.Status.Steps, func(s v1.StepState) bool { return s.Running != nil || s.Terminated != nil }) {
 		return true
 	}
-	return p != nil && slices.ContainsFunc(containersOf(p).steps, func(s corev1.ContainerStatus) bool {
-		return hasStarted(s) || s.RestartCount > 0 || s.LastTerminationState.Terminated != nil
-	})
+	return p != nil && stepSeen(p)
 }
 
-// remakable reports whether a pod that another component removes can be made again: no step has started, so that none runs
-// twice.
+// remakable reports whether a pod that another component removes may be made again, if it is proven that no step of it has
+// started: nothing that is known contradicts that.
 func (o Observation) remakable(tr *v1.TaskRun) bool {
 	e := o.Evidence
 	return tr.Status.PodName != "" && remade(tr) < maxRemade && e.Set == nil && !e.Unread && !e.GaveUp && !begun(tr, o.Pod)
 }
 
-// vanishing reports whether the pod has ended because another component removes it, before a step has started. A pod that was
-// evicted is still there; one that is deleted must be gone within nodePatience.
+// vanishing reports whether the pod has ended because another component removes it, before a step has started, as its node
+// says. A pod that was evicted is still there; one that is deleted must be gone within nodePatience.
 func (o Observation) vanishing(tr *v1.TaskRun) bool {
 	p := o.Pod
-	if _, asked := stoppedAt(p); asked || !podEnded(p) || !o.remakable(tr) {
+	if _, asked := stoppedAt(p); asked || !endedByNode(p) || !o.remakable(tr) {
 		return false
 	}
 	if p.DeletionTimestamp != nil {
@@ -59,6 +57,9 @@ func (o Observation) vanishing(tr *v1.TaskRun) bool {
 	}
 	return evictedByKubelet(p)
 }
+
+// awaitsDeletion reports whether the last state of a pod that is gone may still be reported.
+func (o Observation) awaitsDeletion() bool { return !o.Gone.Reported && o.Now.Before(o.Gone.due()) }
 
 // removedMessage is the message of a run whose pod is being removed.
 func removedMessage(p *corev1.Pod) string {

@@ -1,15 +1,10 @@
 package taskrun
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -20,137 +15,180 @@ import (
 // eventIndexes adds the fields of events by which the controller selects them.
 func eventIndexes(b *fake.ClientBuilder) *fake.ClientBuilder {
 	for name, field := range map[string]func(e *corev1.Event) string{
-		"involvedObject.uid":  func(e *corev1.Event) string { return string(e.InvolvedObject.UID) },
-		"involvedObject.name": func(e *corev1.Event) string { return e.InvolvedObject.Name },
-		"reason":              func(e *corev1.Event) string { return e.Reason },
-		"type":                func(e *corev1.Event) string { return e.Type },
+		"involvedObject.uid": func(e *corev1.Event) string { return string(e.InvolvedObject.UID) },
+		"type":               func(e *corev1.Event) string { return e.Type },
 	} {
 		b = b.WithIndex(&corev1.Event{}, name, func(o client.Object) []string { return []string{field(o.(*corev1.Event))} })
 	}
 	return b
 }
 
-// removePod deletes the pod of the run, as another component does.
+// removePod deletes the pod of the run, as another component does. The watch reports its last state.
 func (w *world) removePod(t *testing.T) {
 	t.Helper()
-	if err := w.client.Delete(t.Context(), w.pod(t)); err != nil {
+	last := w.pod(t)
+	if err := w.client.Delete(t.Context(), last); err != nil {
+		t.Fatal(err)
+	}
+	w.gone.note(last, true)
+}
+
+// endPod stores the kubelet's report of the end of a pod, in which no step has started.
+func (w *world) endPod(t *testing.T, change func(p *corev1.Pod)) {
+	t.Helper()
+	p := w.pod(t)
+	p.Status.Phase = corev1.PodFailed
+	change(p)
+	if err := w.client.Status().Update(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// startedEvent is the kubelet's event about a container that it has started.
-func startedEvent(container string) *corev1.Event {
-	return &corev1.Event{
-		ObjectMeta: metav1.ObjectMeta{Name: "started", Namespace: "ci"},
-		InvolvedObject: corev1.ObjectReference{
-			Kind: "Pod", Namespace: "ci", Name: "build-pod", FieldPath: fmt.Sprintf("spec.containers{%s}", container),
-		},
-		Reason: "Started", Type: corev1.EventTypeNormal,
-	}
+// vanishCase is what happens to a pod that is removed, and the condition of its run after that.
+type vanishCase struct {
+	reason string
+	change func(t *testing.T, w *world)
+	want   string
 }
 
-// TestPodIsMadeAgain: a pod that is removed before a step started is made again, by whatever controller; one with a step that
-// started is not.
-func TestPodIsMadeAgain(t *testing.T) {
-	forbidEvents := interceptor.Funcs{
-		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
-			if _, ok := list.(*corev1.EventList); ok {
-				return apierrors.NewForbidden(schema.GroupResource{Resource: "events"}, "", errors.New("no permission"))
-			}
-			return c.List(ctx, list, opts...)
-		},
-	}
-	cases := map[string]struct {
-		reason    string
-		intercept interceptor.Funcs
-		objects   []client.Object
-		change    func(t *testing.T, w *world)
-		want      string
-	}{
+// creating are the states of containers that a node creates.
+func creating() []corev1.ContainerState {
+	return []corev1.ContainerState{waiting("ContainerCreating"), waiting("ContainerCreating")}
+}
+
+// provenCases are pods of which it is proven that no step has run.
+func provenCases() map[string]vanishCase {
+	return map[string]vanishCase{
 		"Unscheduled": {
-			reason: "no kubelet has seen the pod",
-			change: func(t *testing.T, w *world) { w.removePod(t) },
-			want:   "Unknown Pending",
+			reason: "no node has the pod",
+			change: func(t *testing.T, w *world) { t.Helper(); w.removePod(t) },
 		},
-		"Pulling": {
-			reason: "the kubelet pulls the images of the steps",
+		"EndedByNode": {
+			reason: "the node has ended the pod while its init containers ran",
 			change: func(t *testing.T, w *world) {
-				w.play(t, corev1.PodPending, waiting("ContainerCreating"), waiting("ContainerCreating"))
-				w.pass(t)
+				t.Helper()
+				w.play(t, corev1.PodPending, creating()...)
+				w.endPod(t, func(*corev1.Pod) {})
 				w.removePod(t)
 			},
-			want: "Unknown Pending",
 		},
 		"Evicted": {
 			reason: "the kubelet evicts the pod before it has started a container",
 			change: func(t *testing.T, w *world) {
-				p := w.pod(t)
-				p.Status.Phase, p.Status.Reason = corev1.PodFailed, "Evicted"
-				if err := w.client.Status().Update(t.Context(), p); err != nil {
+				t.Helper()
+				w.play(t, corev1.PodPending, creating()...)
+				w.endPod(t, func(p *corev1.Pod) { p.Status.Reason = "Evicted" })
+				last := w.pod(t)
+				if got := reason(w.pass(t)); got != "Unknown Pending" || len(w.pods(t)) != 0 {
+					t.Fatalf("want the run to delete the evicted pod, got %s", got)
+				}
+				w.gone.note(last, true)
+			},
+		},
+		"ReportedLate": {
+			reason: "the watch reports the deletion after a reconcile has missed the pod",
+			change: func(t *testing.T, w *world) {
+				t.Helper()
+				last := w.pod(t)
+				if err := w.client.Delete(t.Context(), last); err != nil {
 					t.Fatal(err)
 				}
-				if got := reason(w.pass(t)); got != "Unknown Pending" {
-					t.Fatalf("want the run to wait until the evicted pod is gone, got %s", got)
+				w.passLater(t, 0)
+				if got := reason(w.passLater(t, deletionPatience-time.Second)); got != "Unknown Pending" {
+					t.Fatalf("want the run to wait for the report, got %s", got)
 				}
+				w.gone.note(last, true)
 			},
-			want: "Unknown Pending",
 		},
-		"OtherContainerStarted": {
-			reason:  "a container that is no step has started",
-			objects: []client.Object{startedEvent("sidecar-proxy")},
-			change:  func(t *testing.T, w *world) { w.removePod(t) },
-			want:    "Unknown Pending",
+	}
+}
+
+// unprovenCases are pods of which a step may have run.
+func unprovenCases() map[string]vanishCase {
+	return map[string]vanishCase{
+		"Pulling": {
+			reason: "the node had the pod, and may have started a step since its last report",
+			change: func(t *testing.T, w *world) {
+				t.Helper()
+				w.play(t, corev1.PodPending, creating()...)
+				w.pass(t)
+				w.removePod(t)
+			},
+		},
+		"EndedByGarbageCollector": {
+			reason: "the node is gone, and has not said what became of the pod",
+			change: func(t *testing.T, w *world) {
+				t.Helper()
+				w.play(t, corev1.PodPending, creating()...)
+				w.endPod(t, func(p *corev1.Pod) {
+					p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{
+						Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: reasonPodGC,
+					})
+				})
+				w.removePod(t)
+			},
+		},
+		"WatchInterrupted": {
+			reason: "the pod was deleted while the watch was interrupted, so its last state is unknown",
+			change: func(t *testing.T, w *world) {
+				t.Helper()
+				last := w.pod(t)
+				w.removePod(t)
+				w.gone.note(last, false)
+			},
+		},
+		"ControllerAway": {
+			reason: "the pod was deleted while no controller ran, so nothing reports its last state",
+			change: func(t *testing.T, w *world) {
+				t.Helper()
+				w.removePod(t)
+				w.restart()
+				if got := reason(w.pass(t)); got != "Unknown Pending" {
+					t.Fatalf("want the run to wait for a report, got %s", got)
+				}
+				w.clock.SetTime(w.clock.Now().Add(deletionPatience))
+			},
 		},
 		"StepRuns": {
 			reason: "one step runs, and the other is being started",
 			change: func(t *testing.T, w *world) {
+				t.Helper()
 				w.play(t, corev1.PodPending, running(), waiting("ContainerCreating"))
 				w.pass(t)
 				w.removePod(t)
 			},
-			want: "False PodDeleted",
 		},
 		"AllRun": {
 			reason: "the steps run",
 			change: func(t *testing.T, w *world) {
+				t.Helper()
 				w.play(t, corev1.PodRunning, running(), running())
 				w.pass(t)
 				w.removePod(t)
 			},
-			want: "False PodDeleted",
-		},
-		"StartedUnseen": {
-			reason:  "a step started while no controller ran, and the kubelet's event says so",
-			objects: []client.Object{startedEvent("step-one")},
-			change:  func(t *testing.T, w *world) { w.removePod(t) },
-			want:    "False PodDeleted",
-		},
-		"EventsRefused": {
-			reason:    "whether a step has started cannot be known",
-			intercept: forbidEvents,
-			change:    func(t *testing.T, w *world) { w.removePod(t) },
-			want:      "False PodDeleted",
 		},
 	}
-	for name, tc := range cases {
+}
+
+// passLater reconciles the run after some more time.
+func (w *world) passLater(t *testing.T, after time.Duration) *v1.TaskRun {
+	t.Helper()
+	w.clock.SetTime(w.clock.Now().Add(after))
+	return w.pass(t)
+}
+
+// TestPodIsMadeAgain: a pod that is removed is made again if its last state proves that no step of it has run.
+func TestPodIsMadeAgain(t *testing.T) {
+	for name, tc := range provenCases() {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, append(tc.objects, taskRun()), tc.intercept)
+			w := newWorld(t, []client.Object{taskRun()}, interceptor.Funcs{})
 			w.pass(t)
 			first := w.pod(t).UID
 			tc.change(t, w)
-			w.restart()
 			tr := w.pass(t)
-			if got := reason(tr); got != tc.want {
-				t.Fatalf("%s: want %s, got %s: %s", tc.reason, tc.want, got, tr.Status.Condition().Message)
-			}
-			if tr.Status.Done() {
-				if pods := w.pods(t); len(pods) != 0 {
-					t.Errorf("%s: want no other pod, got %d", tc.reason, len(pods))
-				}
-				return
-			}
 			if tr.Status.PodName != "" || tr.Annotations[v1.AnnotationPodsRemade] != "0/1" {
-				t.Errorf("%s: want the removed pod forgotten and counted, got %q, %v", tc.reason, tr.Status.PodName, tr.Annotations)
+				t.Fatalf("%s: want the removed pod forgotten and counted, got %q, %v: %+v",
+					tc.reason, tr.Status.PodName, tr.Annotations, tr.Status.Condition())
 			}
 			w.restart()
 			if tr = w.pass(t); tr.Status.PodName != "build-pod" || len(w.pods(t)) != 1 {
@@ -167,12 +205,73 @@ func TestPodIsMadeAgain(t *testing.T) {
 	}
 }
 
+// TestPodMayHaveRun: no step runs twice. That no start was reported is no proof: a node reports it later than it happens.
+func TestPodMayHaveRun(t *testing.T) {
+	for name, tc := range unprovenCases() {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, []client.Object{taskRun()}, interceptor.Funcs{})
+			w.pass(t)
+			tc.change(t, w)
+			tr := w.pass(t)
+			if got := reason(tr); got != "False PodDeleted" || len(w.pods(t)) != 0 {
+				t.Errorf("%s: want PodDeleted and no other pod, got %s: %s, and %d pods",
+					tc.reason, got, tr.Status.Condition().Message, len(w.pods(t)))
+			}
+		})
+	}
+}
+
+// TestReportIsOfOnePod: what was reported of a pod proves nothing about another one with its name.
+func TestReportIsOfOnePod(t *testing.T) {
+	cases := map[string]vanishCase{
+		"NextPod": {
+			reason: "the controller has created another pod",
+			change: func(t *testing.T, w *world) {
+				t.Helper()
+				w.removePod(t)
+				w.pass(t)
+				w.pass(t)
+			},
+		},
+		"OutOfSight": {
+			reason: "the watch reports a pod that lost its label like a deleted one",
+			change: func(t *testing.T, w *world) {
+				t.Helper()
+				w.gone.note(w.pod(t), true)
+				w.play(t, corev1.PodPending, creating()...)
+				w.pass(t)
+			},
+		},
+		"Finished": {
+			reason: "an earlier pod with this name was removed, and this one has ended",
+			change: func(t *testing.T, w *world) {
+				t.Helper()
+				w.gone.note(w.pod(t), true)
+				w.gone.note(runPod(corev1.PodFailed, running(), running()), true)
+			},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, []client.Object{taskRun()}, interceptor.Funcs{})
+			w.pass(t)
+			tc.change(t, w)
+			if err := w.client.Delete(t.Context(), w.pod(t)); err != nil { // and nothing reports it
+				t.Fatal(err)
+			}
+			w.passLater(t, time.Second)
+			if got := reason(w.passLater(t, deletionPatience)); got != "False PodDeleted" || len(w.pods(t)) != 0 {
+				t.Errorf("%s: want no further pod, got %s", tc.reason, got)
+			}
+		})
+	}
+}
+
 // TestPodIsMadeAgainSeldom: a pod that is always removed ends its run, and each attempt has its own count.
 func TestPodIsMadeAgainSeldom(t *testing.T) {
 	w := newWorld(t, []client.Object{taskRun(retries(1))}, interceptor.Funcs{})
 	made := 0
 	for range 100 {
-		w.restart()
 		tr := w.pass(t)
 		if tr.Status.Done() {
 			if want := 2 * (1 + maxRemade); reason(tr) != "False PodDeleted" || made != want {
@@ -185,6 +284,7 @@ func TestPodIsMadeAgainSeldom(t *testing.T) {
 			if err := w.client.Delete(t.Context(), &p); err != nil {
 				t.Fatal(err)
 			}
+			w.gone.note(&p, true)
 		}
 	}
 	t.Errorf("the run has no end; %d pods were made", made)

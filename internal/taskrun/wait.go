@@ -36,6 +36,8 @@ func wait(tr *v1.TaskRun, status v1.TaskRunStatus, obs Observation, plan Plan, e
 	}
 	if obs.Pod != nil {
 		deadlines = append(deadlines, podDeadlines(obs)...)
+	} else if obs.awaitsDeletion() {
+		deadlines = append(deadlines, obs.Gone.due())
 	}
 	return reconcile.Until(obs.Now, deadlines...)
 }

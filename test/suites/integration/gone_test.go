@@ -1,0 +1,114 @@
+//go:build integration
+
+package integration
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
+)
+
+// TestPodIsGone: a pod that is removed is made again only if what the API server reports with its deletion proves that no step of
+// it has run. There is no kubelet here; the test writes its reports.
+func TestPodIsGone(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		change func(t *testing.T, p *corev1.Pod)
+		remade bool
+	}{
+		"Unscheduled": {
+			reason: "no node had the pod",
+			change: func(*testing.T, *corev1.Pod) {},
+			remade: true,
+		},
+		"ByForce": {
+			reason: "a node had the pod, and may have started a step",
+			change: bindPod,
+		},
+		"EndedByNode": {
+			reason: "the node has reported the end of the pod, and no start of a step",
+			change: func(t *testing.T, p *corev1.Pod) {
+				t.Helper()
+				bindPod(t, p)
+				if err := shared.client.Delete(t.Context(), p, client.GracePeriodSeconds(60)); err != nil {
+					t.Fatal(err)
+				}
+				refresh(t, p)
+				p.Status.Phase = corev1.PodFailed
+				if err := shared.client.Status().Update(t.Context(), p); err != nil {
+					t.Fatal(err)
+				}
+			},
+			remade: true,
+		},
+	}
+	namespace := newPlace(t)
+	supervise(t, newRelay(t))
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			run := taskRun(namespace, strings.ToLower(name))
+			create(t, run)
+			first := awaitPod(t, run, "")
+			tc.change(t, first)
+			if err := shared.client.Delete(t.Context(), first, client.GracePeriodSeconds(0)); err != nil {
+				t.Fatal(err)
+			}
+			if tc.remade {
+				awaitPod(t, run, first.UID)
+				return
+			}
+			eventually(t, func(ctx context.Context) error {
+				if err := shared.client.Get(ctx, client.ObjectKeyFromObject(run), run); err != nil {
+					return err
+				}
+				if c := run.Status.Condition(); c == nil || c.Reason != v1.TaskRunReasonPodDeleted {
+					return fmt.Errorf("%s: want %s, got %+v", tc.reason, v1.TaskRunReasonPodDeleted, c)
+				}
+				return nil
+			})
+		})
+	}
+}
+
+// awaitPod returns the pod of a run that has another UID.
+func awaitPod(t *testing.T, run *v1.TaskRun, other types.UID) *corev1.Pod {
+	t.Helper()
+	p := &corev1.Pod{}
+	eventually(t, func(ctx context.Context) error {
+		err := shared.client.Get(ctx, types.NamespacedName{Namespace: run.Namespace, Name: run.Name + "-pod"}, p)
+		if err == nil && p.UID == other {
+			return fmt.Errorf("want another pod than %s", other)
+		}
+		return err
+	})
+	return p
+}
+
+// bindPod gives a pod to a node, as the scheduler does.
+func bindPod(t *testing.T, p *corev1.Pod) {
+	t.Helper()
+	binding := &corev1.Binding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: p.Name},
+		Target:     corev1.ObjectReference{Kind: "Node", Name: "node"},
+	}
+	if err := shared.client.SubResource("binding").Create(t.Context(), p, binding); err != nil {
+		t.Fatal(err)
+	}
+	refresh(t, p)
+}
+
+// refresh reads a pod again.
+func refresh(t *testing.T, p *corev1.Pod) {
+	t.Helper()
+	if err := shared.client.Get(t.Context(), client.ObjectKeyFromObject(p), p); err != nil {
+		t.Fatal(err)
+	}
+}
