@@ -116,6 +116,18 @@ func modelSituations() []situation {
 			},
 		},
 		{
+			name: "lost-sandbox",
+			change: func(p *corev1.Pod) {
+				p.Status.Phase = corev1.PodPending
+				p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{
+					Type:               corev1.PodReadyToStartContainers,
+					Status:             corev1.ConditionFalse,
+					LastTransitionTime: metav1.NewTime(modelStart()),
+				})
+				p.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: "prepare", ContainerID: "containerd://1", State: terminated(0, "")}}
+			},
+		},
+		{
 			name:   "without-condition",
 			change: func(p *corev1.Pod) { p.Status.Phase = corev1.PodPending },
 		},

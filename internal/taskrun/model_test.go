@@ -246,7 +246,8 @@ func (m *model) idle(state State, status v1.TaskRunStatus) string {
 		return w != nil && w.Reason != "" && w.Reason != "ContainerCreating" && w.Reason != "PodInitializing"
 	})
 	failing := m.warns.failing && !eventsDue(p).IsZero()
-	working := c.waiting() && !troubled && !failing && p.DeletionTimestamp == nil
+	abandoned := slices.ContainsFunc(p.Status.InitContainerStatuses, func(s corev1.ContainerStatus) bool { return s.ContainerID != "" })
+	working := c.waiting() && !troubled && !failing && !abandoned && p.DeletionTimestamp == nil
 	if !c.stepRuns() && !unscheduled && !working {
 		return fmt.Sprintf("state %s waits for the timeout: %s", state, status.Condition().Message)
 	}

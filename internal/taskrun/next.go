@@ -37,7 +37,7 @@ func next(state State, obs Observation) Action {
 		return CreatePod
 	case Unresolved, Invalid:
 		return withoutTask(obs)
-	case StepLost, Unreported, TimedOut, Unpullable, Misconfigured, Unstartable, Unprepared, Uncollectable:
+	case StepLost, Unreported, TimedOut, Unpullable, Misconfigured, Unstartable, Unprepared, SandboxLost, Uncollectable:
 		return StopPod
 	case PodFailed:
 		if !podEnded(obs.Pod) {

@@ -54,6 +54,8 @@ func outcomeOf(tr *v1.TaskRun, state State, obs Observation, plan Plan) *Outcome
 		return unstartable(obs)
 	case Unprepared:
 		return unpreparable(obs)
+	case SandboxLost:
+		return sandboxLostOutcome(obs.Pod)
 	case StepLost, Unreported:
 		return unstoppable(obs)
 	case PodDeleted:

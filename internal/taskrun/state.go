@@ -42,6 +42,8 @@ const (
 	Unstartable State = "Unstartable"
 	// Unprepared: the kubelet cannot create the sandbox or a volume of the pod.
 	Unprepared State = "Unprepared"
+	// SandboxLost: the node has lost the sandbox of the pod before all of its containers have started, and creates no other.
+	SandboxLost State = "SandboxLost"
 	// Running: the steps run, or their results are being read.
 	Running State = "Running"
 	// StepLost: a step's container ended without a record, so that the later steps, or the results sidecar, would wait
@@ -165,6 +167,8 @@ func stateOfPod(obs Observation) State {
 		return Unstartable
 	case obs.unpreparable():
 		return Unprepared
+	case obs.sandboxLost():
+		return SandboxLost
 	case obs.unstoppable() && containers.unrun():
 		return PodDeleted
 	case containers.waiting():

@@ -74,5 +74,8 @@ func podDeadlines(obs Observation) []time.Time {
 	if due, ok := obs.preparedDue(); ok {
 		deadlines = append(deadlines, due)
 	}
+	if at, ok := lostSandbox(obs.Pod); ok {
+		deadlines = append(deadlines, at.Add(nodePatience))
+	}
 	return slices.DeleteFunc(deadlines, func(d time.Time) bool { return !d.After(obs.Now) })
 }

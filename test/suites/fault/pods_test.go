@@ -40,6 +40,7 @@ func TestContainerFaults(t *testing.T) {
 		"the pod is evicted through the API":               evictedThroughAPI,
 		"the pod is evicted through the API after the end": evictedAfterTheEnd,
 		"the pod is evicted while a step runs":             evictedWhileRunning,
+		"the node loses the pod's sandbox before a step":   sandboxLost,
 	}
 	t.Run("all", func(t *testing.T) {
 		for name, test := range cases {
@@ -180,6 +181,30 @@ func evictedAfterTheEnd(t *testing.T, n *suite.Namespace) {
 	wantWhole(t, run.TaskRun, want)
 	evict(t, n, run.TaskRun)
 	awaitNoPod(t, n, run.TaskRun)
+}
+
+// sandboxLost has a sidecar that never becomes ready, so that no step starts, and ends the sandbox of its pod, as a restart of the node
+// does. The kubelet creates no other one for a pod whose containers are not restarted.
+func sandboxLost(t *testing.T, n *suite.Namespace) {
+	task, _ := small()
+	never := &corev1.Probe{FailureThreshold: 1000, ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"false"}}}}
+	task.Sidecars = []v1.Sidecar{{Name: "slow", Image: kube.StepImage, Script: "sleep 600", StartupProbe: never}}
+	run := n.Start(t, v1.TaskRunSpec{TaskSpec: &task})
+	n.Await(t, run, func(run *v1.TaskRun) bool { return run.Status.PodName != "" })
+	slow := find(t, n, run, "sidecar-slow", first)
+	p := n.AwaitPod(t, run, func(*corev1.Pod) bool { return true })
+	killed := 0
+	for _, process := range machine.ProcessesOf("pod://pod" + string(p.UID)) {
+		if process.First() && process.PID != slow.PID {
+			send(t, process, unix.SIGKILL)
+			killed++
+		}
+	}
+	if killed != 1 {
+		t.Fatalf("want the first process of one sandbox, got %d", killed)
+	}
+	endsWithin(t, n, run, 2*suite.Patience)
+	suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonFailed, "has lost the sandbox of pod")
 }
 
 // evict evicts the pod, as `kubectl drain` does.
