@@ -56,6 +56,14 @@ func newAttacker(ctx context.Context, d *driver) (*attacker, error) {
 	}, nil
 }
 
+// addresses returns the addresses of the hostile registries; none without an attacker.
+func (a *attacker) addresses() []string {
+	if a == nil {
+		return nil
+	}
+	return a.registries.addresses()
+}
+
 // send sends attacks until the time is over, and returns when all of them are checked.
 func (a *attacker) send(ctx context.Context) {
 	until, cancel := context.WithTimeout(ctx, a.options.length())
@@ -232,12 +240,22 @@ func (a *attacker) find(text string) {
 	a.found = append(a.found, text)
 }
 
-// report prints what was sent, and returns the number of findings.
+// report prints what was sent, and returns the number of findings. Attacks by registries that no program has asked test nothing.
 func (a *attacker) report() int {
+	connections := a.registries.connections()
+	if !a.options.calm && a.sentOf(attack.Tarpit) > 0 && connections == 0 {
+		a.find("no program has connected to a hostile registry")
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	fmt.Printf("%d attacks: %s; %d connections to hostile registries\n", sum(a.sent), counted(a.sent), a.registries.connections())
+	fmt.Printf("%d attacks: %s; %d connections to hostile registries\n", sum(a.sent), counted(a.sent), connections)
 	return len(a.found)
+}
+
+func (a *attacker) sentOf(kind string) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.sent[kind]
 }
 
 // close closes the registries, and deletes the namespace.

@@ -102,3 +102,38 @@ func TestAttackFindingsAreCounted(t *testing.T) {
 		t.Errorf("%d findings, sent %v", n, a.sent)
 	}
 }
+
+// TestUnheardRegistriesAreFound: attacks by registries fail the test if no program has connected to one.
+func TestUnheardRegistriesAreFound(t *testing.T) {
+	cases := map[string]struct {
+		calm  bool
+		sent  map[string]int
+		taken int
+		want  int
+	}{
+		"Unheard": {
+			sent: map[string]int{attack.Tarpit: 1},
+			want: 1,
+		},
+		"Heard": {
+			sent:  map[string]int{attack.Tarpit: 3},
+			taken: 1,
+		},
+		"NoneSent": {
+			sent: map[string]int{attack.Wide: 3},
+		},
+		"ControllerAsInstalled": {
+			calm: true,
+			sent: map[string]int{attack.Tarpit: 3},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			a := attackerOn(t)
+			a.registries, a.sent, a.options.calm = &registries{taken: tc.taken}, tc.sent, tc.calm
+			if got := a.report(); got != tc.want {
+				t.Errorf("want %d findings, got %d: %q", tc.want, got, a.found)
+			}
+		})
+	}
+}

@@ -136,7 +136,7 @@ func run(o options) (err error) {
 		}
 		restore = append(restore, d.attacker.close)
 	}
-	breaks := disturb.New(c, disturb.Options{Directory: o.localkube, Namespace: setting.Namespace})
+	breaks := disturb.New(c, disturb.Options{Directory: o.localkube, Namespace: setting.Namespace, Registries: d.attacker.addresses()})
 	if !o.calm {
 		undo, err := breaks.Prepare(ctx)
 		if undo != nil {

@@ -44,20 +44,26 @@ type Options struct {
 	Localkube string
 	// Namespace is the namespace of the runs whose pods may be hit (default: all namespaces).
 	Namespace string
+	// Registries are the addresses of hostile registries, as 192.0.2.1:5000. The controller asks them, over HTTP, although their addresses
+	// are not public.
+	Registries []string
 }
 
 // Disturber breaks one cluster.
 type Disturber struct {
-	cluster   *kube.Cluster
-	machine   machine.Localkube
-	namespace string
+	cluster    *kube.Cluster
+	machine    machine.Localkube
+	namespace  string
+	registries []string
 	// nodes are the names of all nodes, the one with the control plane first. Prepare sets them.
 	nodes []string
 }
 
 // New returns a Disturber of the cluster.
 func New(c *kube.Cluster, o Options) *Disturber {
-	return &Disturber{cluster: c, machine: machine.Localkube{Directory: o.Directory, Program: o.Localkube}, namespace: o.Namespace}
+	return &Disturber{
+		cluster: c, machine: machine.Localkube{Directory: o.Directory, Program: o.Localkube}, namespace: o.Namespace, registries: o.Registries,
+	}
 }
 
 // Nodes returns the number of nodes of the cluster, which Prepare has counted.
@@ -79,6 +85,9 @@ func (d *Disturber) Prepare(ctx context.Context) (restore func(context.Context) 
 	return d.cluster.ChangeController(ctx, func(pod *corev1.PodSpec) {
 		pod.NodeSelector = map[string]string{corev1.LabelHostname: d.nodes[0]}
 		pod.Containers[0].Args = append(pod.Containers[0].Args, "--results-deadline="+ResultsDeadline.String())
+		for _, address := range d.registries {
+			pod.Containers[0].Args = append(pod.Containers[0].Args, "--insecure-registry="+address)
+		}
 		pod.Tolerations = append(pod.Tolerations, corev1.Toleration{Operator: corev1.TolerationOpExists})
 		pod.PriorityClassName = "system-cluster-critical"
 	})
