@@ -62,6 +62,11 @@ func LeftMessage(t *corev1.ContainerStateTerminated) bool {
 	return !NeverStarted(t) && t.Reason != reasonStatusUnknown
 }
 
+// Unlocated reports whether a container is said to have ended because its pod has, although the kubelet knows of no such container.
+func Unlocated(s corev1.ContainerStatus) bool {
+	return s.ContainerID == "" && s.State.Terminated != nil && s.State.Terminated.Reason == reasonStatusUnknown
+}
+
 func statuses(p *corev1.Pod, want func(container string) bool) []corev1.ContainerStatus {
 	var found []corev1.ContainerStatus
 	for _, container := range p.Spec.Containers {

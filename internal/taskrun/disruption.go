@@ -12,6 +12,9 @@ import (
 // reasonEvicted is the reason of the kubelet in the status of an evicted pod.
 const reasonEvicted = "Evicted"
 
+// reasonPodGC is the reason of the condition DisruptionTarget in a pod whose node is gone.
+const reasonPodGC = "DeletionByPodGC"
+
 // disruptionOf returns the reason and message of a step that ended because its pod is being removed; both are empty for any
 // other step. The exit code 143 of a step does not show that the node was drained. A kubelet that evicts a pod ends all of
 // its steps, in whatever way.

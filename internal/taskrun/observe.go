@@ -103,13 +103,17 @@ func (r *Reconciler) observeWith(ctx context.Context, tr *v1.TaskRun, unseen *co
 	case obs.Unrecorded != nil: // this is decided before anything else
 		return obs, nil
 	case obs.Pod == nil && tr.Status.PodName == "":
+		obs.Gone = r.gone.deleted(podName(tr), tr.UID)
 		return obs, r.findEarlier(ctx, tr, &obs)
 	}
 	r.Images.Forget(keyOf(tr)) // another attempt looks images up again, because a tag may have moved
+	if obs.vanishing(tr) {     // there is nothing to read
+		return obs, nil
+	}
 	obs.Evidence = r.Transports.Progress(transport.Run{Name: keyOf(tr), UID: attemptKey(tr), Pod: obs.Pod, Spec: obs.Task.Spec}, chosen(tr))
 	r.verify(tr, &obs)
 	if obs.Pod == nil {
-		obs.Gone = r.gone.look(podName(tr))
+		obs.Gone = r.gone.look(podName(tr), tr.UID)
 	} else {
 		obs.Warnings = r.events.Warnings(ctx, keyOf(tr), obs.Pod)
 	}

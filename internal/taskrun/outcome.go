@@ -68,7 +68,7 @@ func outcomeOf(tr *v1.TaskRun, state State, obs Observation, plan Plan) *Outcome
 		return podFailed(obs.Pod)
 	case PodLost:
 		return failed(v1.TaskRunReasonPodDeleted, fmt.Sprintf(
-			"pod %q was deleted before what its steps did was known; start the run again, or set spec.retries", tr.Status.PodName))
+			"pod %q was deleted before what its steps did was known; start the run again, or set spec.retries", podName(tr).Name))
 	case Cancelled:
 		return withVerdict(cutShort(obs, v1.Failed(v1.TaskRunReasonCancelled, cancelMessage(tr))), obs)
 	case TimedOut:
@@ -152,10 +152,7 @@ func silence(p *corev1.Pod) string {
 }
 
 func podFailed(p *corev1.Pod) *Outcome {
-	reason := v1.TaskRunReasonFailed
-	if evictedByKubelet(p) {
-		reason = v1.TaskRunReasonPodEvicted
-	}
+	reason := podFailedReason(p)
 	message := fmt.Sprintf("pod %q failed before its steps could run to their end", p.Name)
 	if why := words(p.Status.Reason, p.Status.Message); why != "" {
 		message += ": " + why
@@ -170,6 +167,28 @@ func podFailed(p *corev1.Pod) *Outcome {
 		message = endOf(step) + "; " + message
 	}
 	return failed(reason, message)
+}
+
+// podFailedReason returns the reason of a run whose pod has failed without its steps.
+func podFailedReason(p *corev1.Pod) string {
+	disruption, _ := disruption(p)
+	switch {
+	case evictedByKubelet(p):
+		return v1.TaskRunReasonPodEvicted
+	case disruption != "":
+		return disruption
+	case collectedAsGarbage(p): // it is deleted with the next request
+		return v1.TaskRunReasonPodDeleted
+	default:
+		return v1.TaskRunReasonFailed
+	}
+}
+
+// collectedAsGarbage reports whether the garbage collector of the cluster has marked the pod as failed, because its node is gone.
+func collectedAsGarbage(p *corev1.Pod) bool {
+	return slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.DisruptionTarget && c.Status == corev1.ConditionTrue && c.Reason == reasonPodGC
+	})
 }
 
 // initReason returns the reason of a run with a failed init container that ended so.

@@ -11,13 +11,13 @@ import (
 )
 
 // lostSandbox returns the time at which the node lost the sandbox of a pod, for example because it was restarted, if the kubelet will
-// not create another one; ok is false for any other pod. The containers of runs are never restarted. For such a pod the kubelet creates no
-// second sandbox as soon as a container exists (computePodActions in its package kuberuntime). The containers that have not started then
-// wait forever, and no event says so.
+// not create another one; ok is false for any other pod, and for one that is to end. The containers of runs are never restarted. For such
+// a pod the kubelet creates no second sandbox once its runtime has a container (computePodActions in its package kuberuntime). The
+// containers that have not started then wait forever, and no event says so.
 func lostSandbox(p *corev1.Pod) (at time.Time, ok bool) {
 	created := slices.ContainsFunc(slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses),
 		func(s corev1.ContainerStatus) bool { return s.ContainerID != "" })
-	if !created || p.Status.Phase != corev1.PodPending {
+	if !created || p.Status.Phase != corev1.PodPending || p.DeletionTimestamp != nil || stopped(p) {
 		return time.Time{}, false
 	}
 	i := slices.IndexFunc(p.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReadyToStartContainers })

@@ -53,6 +53,18 @@ func TestLostSandbox(t *testing.T) {
 			after:  time.Hour,
 			want:   Pending,
 		},
+		"Deleted": {
+			reason: "a node that ends a pod ends its sandbox before it has released its volumes",
+			change: func(p *corev1.Pod) { p.DeletionTimestamp = new(metav1.NewTime(epoch().Add(nodePatience))) },
+			after:  nodePatience,
+			want:   Pending,
+		},
+		"Stopped": {
+			reason: "so does one that the controller has stopped",
+			change: func(p *corev1.Pod) { askToStop(p, epoch()) },
+			after:  nodePatience,
+			want:   Pending,
+		},
 		"Ended": {
 			reason: "a pod that has ended needs no sandbox",
 			change: func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed },

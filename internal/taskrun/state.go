@@ -131,7 +131,7 @@ func stateWithoutPod(tr *v1.TaskRun, obs Observation, plan Plan) State {
 		return PodVanished
 	case obs.remakable(tr) && obs.awaitsDeletion():
 		return PodMissing
-	case tr.Status.PodName != "":
+	case tr.Status.PodName != "", obs.Gone.Reported && !obs.Gone.Unrun: // the second one could not be recorded
 		return PodLost
 	case plan.Invalid != nil:
 		return Invalid

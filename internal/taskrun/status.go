@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/pod"
 	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/reconcile"
 	"github.com/sluice-ci/sluice/internal/resolve"
@@ -219,6 +220,9 @@ func stepStates(before []v1.StepState, p *corev1.Pod, records []frame.Step, star
 		state := v1.StepState{
 			Name: podpaths.StepOf(s.Name), Container: s.Name, ImageID: s.ImageID,
 			ContainerState: significant(s.State),
+		}
+		if pod.Unlocated(s) {
+			state.ContainerState = corev1.ContainerState{} // it has not run; the end of the run says more
 		}
 		if state.Terminated != nil {
 			state.Terminated.Message = "" // the step's record in its wire format

@@ -38,18 +38,21 @@ func begun(tr *v1.TaskRun, p *corev1.Pod) bool {
 	return p != nil && stepSeen(p)
 }
 
-// remakable reports whether a pod that another component removes may be made again, if it is proven that no step of it has
-// started: nothing that is known contradicts that.
+// remakable reports whether a pod that another component removes may be made again, if its last state proves that no step of it has
+// run: nothing else that is known contradicts that.
 func (o Observation) remakable(tr *v1.TaskRun) bool {
 	e := o.Evidence
 	return tr.Status.PodName != "" && remade(tr) < maxRemade && e.Set == nil && !e.Unread && !e.GaveUp && !begun(tr, o.Pod)
 }
 
-// vanishing reports whether the pod has ended because another component removes it, before a step has started, as its node
-// says. A pod that was evicted is still there; one that is deleted must be gone within nodePatience.
+// vanishing reports whether the pod has ended because another component removes it, and its node says that no step has run. A pod that
+// was evicted is still there; one that is deleted must be gone within nodePatience.
 func (o Observation) vanishing(tr *v1.TaskRun) bool {
 	p := o.Pod
-	if _, asked := stoppedAt(p); asked || !endedByNode(p) || !o.remakable(tr) {
+	if p == nil {
+		return false
+	}
+	if _, asked := stoppedAt(p); asked || !endedUnrun(p) || !o.remakable(tr) {
 		return false
 	}
 	if p.DeletionTimestamp != nil {

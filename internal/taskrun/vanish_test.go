@@ -5,6 +5,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -23,21 +24,36 @@ func eventIndexes(b *fake.ClientBuilder) *fake.ClientBuilder {
 	return b
 }
 
-// removePod deletes the pod of the run, as another component does. The watch reports its last state.
-func (w *world) removePod(t *testing.T) {
+// removePod deletes the pod of the run, as another component does. The watch reports its last state, which has these changes.
+func (w *world) removePod(t *testing.T, changes ...func(p *corev1.Pod)) {
 	t.Helper()
 	last := w.pod(t)
 	if err := w.client.Delete(t.Context(), last); err != nil {
 		t.Fatal(err)
 	}
+	for _, change := range changes {
+		change(last)
+	}
 	w.gone.note(last, true)
 }
 
-// endPod stores the kubelet's report of the end of a pod, in which no step has started.
-func (w *world) endPod(t *testing.T, change func(p *corev1.Pod)) {
+// endedByNode is the last state of a pod whose node has ended it after it was deleted.
+func endedByNode(p *corev1.Pod) {
+	p.Generation, p.Status.ObservedGeneration = 2, 2
+	p.DeletionTimestamp = new(metav1.NewTime(epoch()))
+	p.Status.Phase = corev1.PodFailed
+}
+
+// unlocated are the last states of containers that a node has not created before it ended their pod.
+func unlocated() []corev1.ContainerState {
+	state := terminatedAs(137, "ContainerStatusUnknown", "The container could not be located when the pod was terminated")
+	return []corev1.ContainerState{state, state}
+}
+
+// report stores a change of the status of the pod, as its kubelet does.
+func (w *world) report(t *testing.T, change func(p *corev1.Pod)) {
 	t.Helper()
 	p := w.pod(t)
-	p.Status.Phase = corev1.PodFailed
 	change(p)
 	if err := w.client.Status().Update(t.Context(), p); err != nil {
 		t.Fatal(err)
@@ -68,8 +84,22 @@ func provenCases() map[string]vanishCase {
 			change: func(t *testing.T, w *world) {
 				t.Helper()
 				w.play(t, corev1.PodPending, creating()...)
-				w.endPod(t, func(*corev1.Pod) {})
-				w.removePod(t)
+				w.removePod(t, endedByNode)
+			},
+		},
+		"EndedWithoutInits": {
+			reason: "the node has ended the pod while it pulled the images of the steps, and the run saw that before it was gone",
+			change: func(t *testing.T, w *world) {
+				t.Helper()
+				w.play(t, corev1.PodPending, creating()...)
+				w.pass(t)
+				w.play(t, corev1.PodFailed, unlocated()...)
+				w.report(t, func(p *corev1.Pod) { p.Status.Reason = "Evicted" })
+				last := w.pod(t)
+				if got := reason(w.pass(t)); got != "Unknown Pending" || len(w.pods(t)) != 0 {
+					t.Fatalf("want the run to delete the evicted pod, got %s", got)
+				}
+				w.gone.note(last, true)
 			},
 		},
 		"Evicted": {
@@ -77,7 +107,7 @@ func provenCases() map[string]vanishCase {
 			change: func(t *testing.T, w *world) {
 				t.Helper()
 				w.play(t, corev1.PodPending, creating()...)
-				w.endPod(t, func(p *corev1.Pod) { p.Status.Reason = "Evicted" })
+				w.report(t, func(p *corev1.Pod) { p.Status.Phase, p.Status.Reason = corev1.PodFailed, "Evicted" })
 				last := w.pod(t)
 				if got := reason(w.pass(t)); got != "Unknown Pending" || len(w.pods(t)) != 0 {
 					t.Fatalf("want the run to delete the evicted pod, got %s", got)
@@ -105,6 +135,26 @@ func provenCases() map[string]vanishCase {
 
 // unprovenCases are pods of which a step may have run.
 func unprovenCases() map[string]vanishCase {
+	bound := func(p *corev1.Pod) { p.Spec.NodeName = "node-1" }
+	garbage := func(late bool) vanishCase {
+		return vanishCase{
+			reason: "the node is gone, and has not said what became of the pod",
+			change: func(t *testing.T, w *world) {
+				t.Helper()
+				w.play(t, corev1.PodPending, creating()...)
+				w.report(t, func(p *corev1.Pod) {
+					p.Status.Phase = corev1.PodFailed
+					p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{
+						Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: reasonPodGC,
+					})
+				})
+				if late {
+					w.pass(t)
+				}
+				w.removePod(t)
+			},
+		}
+	}
 	return map[string]vanishCase{
 		"Pulling": {
 			reason: "the node had the pod, and may have started a step since its last report",
@@ -115,17 +165,37 @@ func unprovenCases() map[string]vanishCase {
 				w.removePod(t)
 			},
 		},
-		"EndedByGarbageCollector": {
-			reason: "the node is gone, and has not said what became of the pod",
+		"EndedByGarbageCollector": garbage(false),
+		"MarkedAsGarbage":         garbage(true),
+		"NodeOutOfService": {
+			reason: "the cluster has marked the deleted pod as failed, without a report of its node",
 			change: func(t *testing.T, w *world) {
 				t.Helper()
 				w.play(t, corev1.PodPending, creating()...)
-				w.endPod(t, func(p *corev1.Pod) {
-					p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{
-						Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: reasonPodGC,
-					})
-				})
-				w.removePod(t)
+				w.removePod(t, endedByNode, func(p *corev1.Pod) { p.Status.ObservedGeneration = 1 })
+			},
+		},
+		"NoGenerations": {
+			reason: "the API server counts no generations of pods",
+			change: func(t *testing.T, w *world) {
+				t.Helper()
+				w.play(t, corev1.PodPending, creating()...)
+				w.removePod(t, endedByNode, func(p *corev1.Pod) { p.Generation, p.Status.ObservedGeneration = 0, 0 })
+			},
+		},
+		"NotAdmitted": {
+			reason: "a kubelet that was restarted has not admitted the pod, and has dropped what it knew of its containers",
+			change: func(t *testing.T, w *world) {
+				t.Helper()
+				w.removePod(t, bound, endedByNode, func(p *corev1.Pod) { p.Status.Reason = "Evicted" })
+			},
+		},
+		"OneCreated": {
+			reason: "the node has created the container of a step, and may have started it",
+			change: func(t *testing.T, w *world) {
+				t.Helper()
+				w.play(t, corev1.PodPending, creating()...)
+				w.removePod(t, endedByNode, func(p *corev1.Pod) { p.Status.ContainerStatuses[1].ContainerID = "containerd://1" })
 			},
 		},
 		"WatchInterrupted": {
@@ -262,6 +332,47 @@ func TestReportIsOfOnePod(t *testing.T) {
 			w.passLater(t, time.Second)
 			if got := reason(w.passLater(t, deletionPatience)); got != "False PodDeleted" || len(w.pods(t)) != 0 {
 				t.Errorf("%s: want no further pod, got %s", tc.reason, got)
+			}
+		})
+	}
+}
+
+// TestUnrecordedPodMayHaveRun: the API server reports the deletion of a pod whose creation could not be recorded. The next one is made
+// only if that pod has not run, and what was reported of a pod of another run counts for nothing.
+func TestUnrecordedPodMayHaveRun(t *testing.T) {
+	other := func(p *corev1.Pod) { p.OwnerReferences[0].UID = "another" }
+	bound := func(p *corev1.Pod) { p.Spec.NodeName = "node-1" }
+	cases := map[string]struct {
+		reason string
+		last   []func(p *corev1.Pod)
+		want   string
+	}{
+		"Ran": {
+			reason: "a node had the pod",
+			last:   []func(p *corev1.Pod){bound},
+			want:   "False PodDeleted",
+		},
+		"NeverRan": {
+			reason: "no node had the pod",
+			want:   "Unknown Pending",
+		},
+		"OfAnotherRun": {
+			reason: "a run with this name was deleted",
+			last:   []func(p *corev1.Pod){bound, other},
+			want:   "Unknown Pending",
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, []client.Object{taskRun()}, interceptor.Funcs{})
+			tr := w.pass(t)
+			tr.Status = v1.TaskRunStatus{} // as if it had not been written
+			if err := w.client.Status().Update(t.Context(), tr); err != nil {
+				t.Fatal(err)
+			}
+			w.removePod(t, tc.last...)
+			if got := reason(w.pass(t)); got != tc.want {
+				t.Errorf("%s: want %s, got %s", tc.reason, tc.want, got)
 			}
 		})
 	}

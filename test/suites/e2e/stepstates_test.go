@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -62,6 +63,38 @@ func TestStepStates(t *testing.T) {
 	}})
 }
 
+// TestPodRemovedOnItsNode: a pod that is evicted while its node waits for a volume is made again, because the node reports that it has
+// created no container. The run succeeds when the volume can be mounted.
+func TestPodRemovedOnItsNode(t *testing.T) {
+	n := suite.NewNamespace(t)
+	n.UseFlags(t, kube.SidecarLogs, 4096)
+	run := n.Start(t, v1.TaskRunSpec{
+		Workspaces: []v1.WorkspaceBinding{{
+			Name: "late", ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "late"}},
+		}},
+		TaskSpec: &v1.TaskSpec{
+			Workspaces: []v1.WorkspaceDeclaration{{Name: "late"}},
+			Results:    []v1.TaskResult{kube.Result("text", v1.TypeString)},
+			Steps:      []v1.Step{kube.Script("write", "cp $(workspaces.late.path)/value $(results.text.path)")},
+		},
+	})
+	n.Await(t, run, func(run *v1.TaskRun) bool { return run.Status.PodName != "" })
+	first := n.AwaitPod(t, run, func(p *corev1.Pod) bool { return len(p.Status.ContainerStatuses) > 0 })
+	eviction := &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: first.Namespace, Name: first.Name}}
+	if err := n.Client.SubResource("eviction").Create(t.Context(), first, eviction); err != nil {
+		t.Fatal(err)
+	}
+	second := awaitOtherPod(t, n, first)
+	n.MustKubectl(t, "create", "configmap", "late", "--from-literal=value=x")
+	n.Finish(t, run)
+	if c := run.Status.Condition(); c.Status != metav1.ConditionTrue || kube.Values(run)["text"].String != "x" {
+		t.Errorf("want a green run with its result in pod %q, got %s", second.Name, kube.Describe(c))
+	}
+	if got := run.Annotations[v1.AnnotationPodsRemade]; got != "0/1" {
+		t.Errorf("want one pod made again, got %q", got)
+	}
+}
+
 // TestPodRemovedBeforeItsSteps: a pod that is deleted before it is scheduled is made again, and the run succeeds.
 func TestPodRemovedBeforeItsSteps(t *testing.T) {
 	n := suite.NewNamespace(t)
@@ -80,6 +113,18 @@ func TestPodRemovedBeforeItsSteps(t *testing.T) {
 	n.Await(t, run, func(run *v1.TaskRun) bool {
 		return run.Status.PodName != "" && run.Annotations[v1.AnnotationPodsRemade] == "0/1"
 	})
+	second := awaitOtherPod(t, n, first)
+	defer n.MustKubectl(t, "label", "node", "--all", key+"-") // before the context of the test ends
+	n.MustKubectl(t, "label", "node", "--all", key+"=yes")
+	n.Finish(t, run)
+	if c := run.Status.Condition(); c.Status != metav1.ConditionTrue || kube.Values(run)["text"].String != "x" {
+		t.Errorf("want a green run with its result in pod %q, got %s", second.Name, kube.Describe(c))
+	}
+}
+
+// awaitOtherPod waits until there is another pod with the name of this one.
+func awaitOtherPod(t *testing.T, n *suite.Namespace, first *corev1.Pod) *corev1.Pod {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)
 	defer cancel()
 	second := &corev1.Pod{}
@@ -90,10 +135,5 @@ func TestPodRemovedBeforeItsSteps(t *testing.T) {
 	if err != nil {
 		t.Fatalf("cannot find another pod %q: %v", first.Name, err)
 	}
-	defer n.MustKubectl(t, "label", "node", "--all", key+"-") // before the context of the test ends
-	n.MustKubectl(t, "label", "node", "--all", key+"=yes")
-	n.Finish(t, run)
-	if c := run.Status.Condition(); c.Status != metav1.ConditionTrue || kube.Values(run)["text"].String != "x" {
-		t.Errorf("want a green run with its result in pod %q, got %s", second.Name, kube.Describe(c))
-	}
+	return second
 }

@@ -4,6 +4,7 @@ package fault
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -219,33 +220,48 @@ func endsWithin(t *testing.T, n *suite.Namespace, run *v1.TaskRun, limit time.Du
 // outcomes are those of all tests so far. Later tests must not change them.
 var outcomes ledger
 
-// ledger records the objects of runs that have ended.
+// ledger records the outcomes of runs that have ended.
 type ledger struct {
 	mu   sync.Mutex
-	runs []v1.TaskRun
+	runs []outcome
 }
 
-// note records a run without its results.
+// outcome is how a run has ended.
+type outcome struct {
+	name client.ObjectKey
+	// condition is in words, and digest that of the whole status.
+	condition, digest string
+}
+
+// outcomeOf returns the outcome of a run. The states of its sidecars are known later.
+func outcomeOf(run *v1.TaskRun) outcome {
+	status := run.Status.DeepCopy()
+	status.Sidecars = nil
+	encoded, err := json.Marshal(status)
+	if err != nil {
+		panic(err) // it was decoded from JSON
+	}
+	return outcome{client.ObjectKeyFromObject(run), kube.Describe(run.Status.Condition()), content.Digest(string(encoded))}
+}
+
+// note records a run.
 func (l *ledger) note(run *v1.TaskRun) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	noted := v1.TaskRun{ObjectMeta: run.ObjectMeta}
-	noted.Status.SetCondition(*run.Status.Condition(), *run.Status.CompletionTime)
-	l.runs = append(l.runs, noted)
+	l.runs = append(l.runs, outcomeOf(run))
 }
 
-// stand returns an error for every run whose object has changed.
+// stand returns an error for every run whose outcome has changed.
 func (l *ledger) stand(ctx context.Context, c *kube.Cluster) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var all []error
 	for _, before := range l.runs {
 		after := &v1.TaskRun{}
-		if err := c.Client.Get(ctx, client.ObjectKeyFromObject(&before), after); err != nil {
-			all = append(all, fmt.Errorf("cannot read TaskRun %q: %w", before.Name, err))
-		} else if after.ResourceVersion != before.ResourceVersion {
-			all = append(all, fmt.Errorf("the outcome of TaskRun %q has changed: it was %s, and is %s", before.Name,
-				kube.Describe(before.Status.Condition()), kube.Describe(after.Status.Condition())))
+		if err := c.Client.Get(ctx, before.name, after); err != nil {
+			all = append(all, fmt.Errorf("cannot read TaskRun %q: %w", before.name, err))
+		} else if now := outcomeOf(after); now != before {
+			all = append(all, fmt.Errorf("the outcome of TaskRun %q has changed: it was %s, and is %s", before.name, before.condition, now.condition))
 		}
 	}
 	return errors.Join(all...)

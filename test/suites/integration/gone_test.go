@@ -42,12 +42,22 @@ func TestPodIsGone(t *testing.T) {
 					t.Fatal(err)
 				}
 				refresh(t, p)
-				p.Status.Phase = corev1.PodFailed
-				if err := shared.client.Status().Update(t.Context(), p); err != nil {
-					t.Fatal(err)
-				}
+				reportEnd(t, p, p.Generation)
 			},
 			remade: true,
+		},
+		"OutOfService": {
+			reason: "the cluster has marked the pod as failed, and the report of the node is older than the deletion",
+			change: func(t *testing.T, p *corev1.Pod) {
+				t.Helper()
+				bindPod(t, p)
+				before := p.Generation
+				if err := shared.client.Delete(t.Context(), p, client.GracePeriodSeconds(60)); err != nil {
+					t.Fatal(err)
+				}
+				refresh(t, p)
+				reportEnd(t, p, before)
+			},
 		},
 	}
 	namespace := newPlace(t)
@@ -103,6 +113,21 @@ func bindPod(t *testing.T, p *corev1.Pod) {
 		t.Fatal(err)
 	}
 	refresh(t, p)
+}
+
+// reportEnd stores the end of a pod whose containers have not been created. The report is about this generation of the pod.
+func reportEnd(t *testing.T, p *corev1.Pod, generation int64) {
+	t.Helper()
+	p.Status.Phase, p.Status.ObservedGeneration = corev1.PodFailed, generation
+	for _, c := range p.Spec.Containers {
+		p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{
+			Name: c.Name, Image: c.Image,
+			State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "PodInitializing"}},
+		})
+	}
+	if err := shared.client.Status().Update(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // refresh reads a pod again.
