@@ -62,9 +62,11 @@ func LeftMessage(t *corev1.ContainerStateTerminated) bool {
 	return !NeverStarted(t) && t.Reason != reasonStatusUnknown
 }
 
-// Unlocated reports whether a container is said to have ended because its pod has, although the kubelet knows of no such container.
+// Unlocated reports whether the kubelet has ended a pod, and had never created this container of it. It reports such a container as
+// terminated (TerminatePod in its package status). One that it had created has an ID, or an earlier state.
 func Unlocated(s corev1.ContainerStatus) bool {
-	return s.ContainerID == "" && s.State.Terminated != nil && s.State.Terminated.Reason == reasonStatusUnknown
+	return s.State.Terminated != nil && s.State.Terminated.Reason == reasonStatusUnknown &&
+		s.ContainerID == "" && s.RestartCount == 0 && s.LastTerminationState.Terminated == nil
 }
 
 func statuses(p *corev1.Pod, want func(container string) bool) []corev1.ContainerStatus {

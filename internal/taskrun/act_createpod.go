@@ -35,6 +35,7 @@ func (r *Reconciler) createPod(ctx context.Context, tr *v1.TaskRun, obs Observat
 			return effect, err
 		}
 	}
+	r.gone.settle(keyOf(tr))
 	r.gone.forget(podName(tr)) // what was reported of an earlier pod with this name
 	creation, effect, err := create(ctx, r, tr, podKind(), wanted, v1.TaskRunReasonPodCreationFailed)
 	switch {

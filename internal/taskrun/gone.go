@@ -2,6 +2,7 @@ package taskrun
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,8 +18,9 @@ import (
 )
 
 const (
-	// maxGone limits how many pods that are gone are remembered. Above it the oldest one is forgotten, and its run then ends.
-	maxGone = 4096
+	// maxGone limits how many deletions are remembered, each with less than 1 kB. Above it the oldest one is forgotten. If its run has
+	// not seen it by then, the run ends.
+	maxGone = 16384
 	// deletionPatience is how long a run whose pod is gone waits for the watch of pods to report the deletion. The cache lacks a
 	// deleted pod some milliseconds before that. A deletion while no controller was running is never reported.
 	deletionPatience = 5 * time.Second
@@ -40,9 +42,12 @@ func (g Gone) due() time.Time { return g.Since.Add(deletionPatience) }
 // gonePods remembers the pods that are gone, by their names. Only what the API server reports with a deletion is the last state of a
 // pod: the cache, or a status, may be older than the start of a step.
 type gonePods struct {
-	clock clock.PassiveClock
-	// deletions has each reported deletion, and missed has when a pod was first missed.
-	deletions, missed *lru.Cache
+	clock     clock.PassiveClock
+	deletions *lru.Cache
+
+	mu sync.Mutex
+	// missed has when the pod of a run was first missed, for each run that waits for the report of a deletion.
+	missed map[types.NamespacedName]time.Time
 }
 
 // deletion is a reported deletion of a pod.
@@ -54,7 +59,7 @@ type deletion struct {
 }
 
 func newGonePods(c clock.PassiveClock) *gonePods {
-	return &gonePods{clock: c, deletions: lru.New(maxGone), missed: lru.New(maxGone)}
+	return &gonePods{clock: c, deletions: lru.New(maxGone), missed: map[types.NamespacedName]time.Time{}}
 }
 
 // note remembers a deletion. The last state of the pod is unknown if the watch was interrupted when it was deleted.
@@ -82,24 +87,29 @@ func (g *gonePods) deleted(name types.NamespacedName, owner types.UID) Gone {
 	return Gone{Reported: true, Unrun: d.unrun}
 }
 
-// look returns what is known of a pod of this run that is gone, and remembers that it was missed.
-func (g *gonePods) look(name types.NamespacedName, owner types.UID) Gone {
+// look returns what is known of the pod of a run that is gone, and remembers that it was missed.
+func (g *gonePods) look(run, name types.NamespacedName, owner types.UID) Gone {
 	gone := g.deleted(name, owner)
-	found, _ := g.missed.Get(name)
-	since, ok := found.(time.Time)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	since, ok := g.missed[run]
 	if !ok {
 		since = g.clock.Now()
-		g.missed.Add(name, since)
+		g.missed[run] = since
 	}
 	gone.Since = since
 	return gone
 }
 
-// forget forgets the pods that had this name.
-func (g *gonePods) forget(name types.NamespacedName) {
-	g.deletions.Remove(name)
-	g.missed.Remove(name)
+// settle forgets that the pod of a run was missed.
+func (g *gonePods) settle(run types.NamespacedName) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.missed, run)
 }
+
+// forget forgets the pods that had this name.
+func (g *gonePods) forget(name types.NamespacedName) { g.deletions.Remove(name) }
 
 // podEventHandler requests a reconcile for the owner of a pod that has changed, and remembers pods that are gone before that.
 type podEventHandler struct {

@@ -28,11 +28,6 @@ func removals() map[string]situation {
 		"evicted": {"evicted", evicted},
 		"deleted": {"deleted", func(p *corev1.Pod) {
 			p.Status.Phase, p.DeletionTimestamp = corev1.PodFailed, new(metav1.NewTime(modelStart()))
-			p.Generation, p.Status.ObservedGeneration = 2, 2
-		}},
-		"marked": {"marked", func(p *corev1.Pod) {
-			p.Status.Phase, p.DeletionTimestamp = corev1.PodFailed, new(metav1.NewTime(modelStart()))
-			p.Generation, p.Status.ObservedGeneration = 2, 1
 		}},
 		"evicted-and-deleted": {"evicted-and-deleted", func(p *corev1.Pod) {
 			evicted(p)
@@ -51,7 +46,7 @@ func TestRemovedPodHasAWayOut(t *testing.T) {
 			for _, silent := range []bool{false, true} {
 				m := unbegunModel(fmt.Sprintf("%s/%s/silent=%t", steps, name, silent), states, modelPod(states, nil, removals()[name]))
 				m.silent = silent
-				proven := !silent && name != "marked" && !slices.ContainsFunc(states, leavesDoubt)
+				proven := !silent && !slices.ContainsFunc(states, leavesDoubt)
 				f.try(m)
 				count := remade(m.tr)
 				remakes += count
@@ -69,7 +64,7 @@ func TestRemovedPodHasAWayOut(t *testing.T) {
 
 // leavesDoubt reports whether a step whose container had this state at last may have run.
 func leavesDoubt(s corev1.ContainerState) bool {
-	return s.Waiting == nil && (s.Terminated == nil || s.Terminated.Reason != "ContainerStatusUnknown")
+	return s.Terminated == nil || s.Terminated.Reason != "ContainerStatusUnknown"
 }
 
 // TestVanishedStates: which pods are made again.
@@ -81,9 +76,9 @@ func TestVanishedStates(t *testing.T) {
 	counted := func(note string) func(*v1.TaskRun) {
 		return func(tr *v1.TaskRun) { tr.Annotations = map[string]string{v1.AnnotationPodsRemade: note} }
 	}
-	evicted := runPod(corev1.PodFailed, creating()...)
-	evicted.Status.Reason = reasonEvicted
-	asked := evicted.DeepCopy()
+	evicted, begun := runPod(corev1.PodFailed, unlocated()...), runPod(corev1.PodFailed, creating()...)
+	evicted.Status.Reason, begun.Status.Reason = reasonEvicted, reasonEvicted
+	asked := begun.DeepCopy()
 	asked.Annotations = map[string]string{v1.AnnotationStoppedAt: epoch().Format("2006-01-02T15:04:05Z")}
 	cases := map[string]struct {
 		reason string
@@ -142,7 +137,7 @@ func TestVanishedStates(t *testing.T) {
 		"EvictedWhileRunning": {
 			reason: "the steps were running",
 			tr:     taskRun(started),
-			pod:    evicted,
+			pod:    begun,
 			want:   PodFailed,
 		},
 		"AskedToEnd": {

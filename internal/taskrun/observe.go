@@ -79,6 +79,7 @@ func (r *Reconciler) observeWith(ctx context.Context, tr *v1.TaskRun, unseen *co
 	if tr.Status.Done() {
 		r.Images.Forget(keyOf(tr))
 		r.events.Forget(keyOf(tr))
+		r.gone.settle(keyOf(tr))
 		var err error
 		obs.Ended, err = r.observeEnded(ctx, tr, tr.Status.PodName, tr.Status.CompletionTime)
 		return obs, err
@@ -113,7 +114,7 @@ func (r *Reconciler) observeWith(ctx context.Context, tr *v1.TaskRun, unseen *co
 	obs.Evidence = r.Transports.Progress(transport.Run{Name: keyOf(tr), UID: attemptKey(tr), Pod: obs.Pod, Spec: obs.Task.Spec}, chosen(tr))
 	r.verify(tr, &obs)
 	if obs.Pod == nil {
-		obs.Gone = r.gone.look(podName(tr), tr.UID)
+		obs.Gone = r.gone.look(keyOf(tr), podName(tr), tr.UID)
 	} else {
 		obs.Warnings = r.events.Warnings(ctx, keyOf(tr), obs.Pod)
 	}
@@ -134,8 +135,11 @@ func held(tr *v1.TaskRun) bool {
 func (r *Reconciler) observePod(ctx context.Context, tr *v1.TaskRun, obs *Observation) error {
 	reported := r.gone.reported(podName(tr))
 	err := r.findPod(ctx, tr, obs)
-	if reported && obs.Pod != nil {
-		r.gone.forget(podName(tr))
+	if obs.Pod != nil {
+		r.gone.settle(keyOf(tr))
+		if reported {
+			r.gone.forget(podName(tr))
+		}
 	}
 	return err
 }

@@ -159,7 +159,7 @@ func podFailed(p *corev1.Pod) *Outcome {
 	}
 	if s := failedInit(p); s != nil {
 		t := s.State.Terminated
-		if !evictedByKubelet(p) {
+		if reason == v1.TaskRunReasonFailed {
 			reason = initReason(t)
 		}
 		message = fmt.Sprintf("init container %q exited with code %d (%s); %s", s.Name, t.ExitCode, words(t.Reason, t.Message), message)

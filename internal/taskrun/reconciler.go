@@ -153,6 +153,7 @@ func (r *Reconciler) forget(run types.NamespacedName) {
 	r.Transports.Forget(run)
 	r.Images.Forget(run)
 	r.events.Forget(run)
+	r.gone.settle(run)
 }
 
 // reconcile observes, plans, acts and writes.

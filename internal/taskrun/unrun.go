@@ -16,27 +16,20 @@ func neverRan(p *corev1.Pod) bool {
 	return endedUnrun(p)
 }
 
-// endedUnrun reports whether the node of the pod has ended it without having created the container of a step. A kubelet reports the end
-// of a pod after its last container has ended, and for each step that there is no container: it waits, or could not be located. The
-// cluster also marks pods as failed that a node does not answer for, so the report must be newer than the deletion of the pod. A pod
-// that the kubelet has evicted needs no deletion. One that it does not admit, when it is restarted, has no states of containers.
+// endedUnrun reports whether the kubelet has ended the pod and says that no step has run: it has no container for any step, or an init
+// container failed before them. That a step waits is not enough. The garbage collector of the cluster marks a pod as failed whose node does
+// not answer, and leaves the states of its containers as they were. A kubelet that is restarted, and does not admit the pod again, drops
+// them.
 func endedUnrun(p *corev1.Pod) bool {
-	if !podEnded(p) || slices.ContainsFunc(containersOf(p).steps, func(s corev1.ContainerStatus) bool { return !neverCreated(s) }) {
+	if !podEnded(p) || stepSeen(p) {
 		return false
 	}
-	if p.DeletionTimestamp == nil {
-		return evictedByKubelet(p)
-	}
-	return p.Generation > 0 && p.Status.ObservedGeneration >= p.Generation // a deletion changes the generation
+	located := func(s corev1.ContainerStatus) bool { return !pod.Unlocated(s) }
+	return !slices.ContainsFunc(containersOf(p).steps, located) ||
+		failedInit(p) != nil || slices.ContainsFunc(p.Status.InitContainerStatuses, pod.Unlocated)
 }
 
-// neverCreated reports whether a status shows that the kubelet has created no such container.
-func neverCreated(s corev1.ContainerStatus) bool {
-	return s.ContainerID == "" && s.RestartCount == 0 && s.LastTerminationState.Terminated == nil &&
-		(s.State.Waiting != nil || pod.Unlocated(s))
-}
-
-// stepSeen reports whether the status of a pod shows that a step has started.
+// stepSeen reports whether the status of a pod shows that a step may have started.
 func stepSeen(p *corev1.Pod) bool {
 	return slices.ContainsFunc(containersOf(p).steps, func(s corev1.ContainerStatus) bool {
 		return hasStarted(s) && !pod.Unlocated(s) || s.ContainerID != "" || s.RestartCount > 0 || s.LastTerminationState.Terminated != nil

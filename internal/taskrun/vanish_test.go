@@ -37,19 +37,6 @@ func (w *world) removePod(t *testing.T, changes ...func(p *corev1.Pod)) {
 	w.gone.note(last, true)
 }
 
-// endedByNode is the last state of a pod whose node has ended it after it was deleted.
-func endedByNode(p *corev1.Pod) {
-	p.Generation, p.Status.ObservedGeneration = 2, 2
-	p.DeletionTimestamp = new(metav1.NewTime(epoch()))
-	p.Status.Phase = corev1.PodFailed
-}
-
-// unlocated are the last states of containers that a node has not created before it ended their pod.
-func unlocated() []corev1.ContainerState {
-	state := terminatedAs(137, "ContainerStatusUnknown", "The container could not be located when the pod was terminated")
-	return []corev1.ContainerState{state, state}
-}
-
 // report stores a change of the status of the pod, as its kubelet does.
 func (w *world) report(t *testing.T, change func(p *corev1.Pod)) {
 	t.Helper()
@@ -80,38 +67,26 @@ func provenCases() map[string]vanishCase {
 			change: func(t *testing.T, w *world) { t.Helper(); w.removePod(t) },
 		},
 		"EndedByNode": {
-			reason: "the node has ended the pod while its init containers ran",
-			change: func(t *testing.T, w *world) {
-				t.Helper()
-				w.play(t, corev1.PodPending, creating()...)
-				w.removePod(t, endedByNode)
-			},
-		},
-		"EndedWithoutInits": {
-			reason: "the node has ended the pod while it pulled the images of the steps, and the run saw that before it was gone",
+			reason: "the node has ended the pod while it pulled the images of the steps",
 			change: func(t *testing.T, w *world) {
 				t.Helper()
 				w.play(t, corev1.PodPending, creating()...)
 				w.pass(t)
 				w.play(t, corev1.PodFailed, unlocated()...)
-				w.report(t, func(p *corev1.Pod) { p.Status.Reason = "Evicted" })
-				last := w.pod(t)
-				if got := reason(w.pass(t)); got != "Unknown Pending" || len(w.pods(t)) != 0 {
-					t.Fatalf("want the run to delete the evicted pod, got %s", got)
-				}
-				w.gone.note(last, true)
+				w.removePod(t)
 			},
 		},
 		"Evicted": {
-			reason: "the kubelet evicts the pod before it has started a container",
+			reason: "the kubelet has evicted the pod before it had created a container of a step; the controller deletes it",
 			change: func(t *testing.T, w *world) {
 				t.Helper()
-				w.play(t, corev1.PodPending, creating()...)
-				w.report(t, func(p *corev1.Pod) { p.Status.Phase, p.Status.Reason = corev1.PodFailed, "Evicted" })
+				w.play(t, corev1.PodFailed, unlocated()...)
+				w.report(t, func(p *corev1.Pod) { p.Status.Reason = reasonEvicted })
 				last := w.pod(t)
 				if got := reason(w.pass(t)); got != "Unknown Pending" || len(w.pods(t)) != 0 {
 					t.Fatalf("want the run to delete the evicted pod, got %s", got)
 				}
+				last.DeletionTimestamp, last.Generation = new(metav1.NewTime(epoch())), last.Generation+1 // as the API server does
 				w.gone.note(last, true)
 			},
 		},
@@ -135,7 +110,6 @@ func provenCases() map[string]vanishCase {
 
 // unprovenCases are pods of which a step may have run.
 func unprovenCases() map[string]vanishCase {
-	bound := func(p *corev1.Pod) { p.Spec.NodeName = "node-1" }
 	garbage := func(late bool) vanishCase {
 		return vanishCase{
 			reason: "the node is gone, and has not said what became of the pod",
@@ -167,37 +141,6 @@ func unprovenCases() map[string]vanishCase {
 		},
 		"EndedByGarbageCollector": garbage(false),
 		"MarkedAsGarbage":         garbage(true),
-		"NodeOutOfService": {
-			reason: "the cluster has marked the deleted pod as failed, without a report of its node",
-			change: func(t *testing.T, w *world) {
-				t.Helper()
-				w.play(t, corev1.PodPending, creating()...)
-				w.removePod(t, endedByNode, func(p *corev1.Pod) { p.Status.ObservedGeneration = 1 })
-			},
-		},
-		"NoGenerations": {
-			reason: "the API server counts no generations of pods",
-			change: func(t *testing.T, w *world) {
-				t.Helper()
-				w.play(t, corev1.PodPending, creating()...)
-				w.removePod(t, endedByNode, func(p *corev1.Pod) { p.Generation, p.Status.ObservedGeneration = 0, 0 })
-			},
-		},
-		"NotAdmitted": {
-			reason: "a kubelet that was restarted has not admitted the pod, and has dropped what it knew of its containers",
-			change: func(t *testing.T, w *world) {
-				t.Helper()
-				w.removePod(t, bound, endedByNode, func(p *corev1.Pod) { p.Status.Reason = "Evicted" })
-			},
-		},
-		"OneCreated": {
-			reason: "the node has created the container of a step, and may have started it",
-			change: func(t *testing.T, w *world) {
-				t.Helper()
-				w.play(t, corev1.PodPending, creating()...)
-				w.removePod(t, endedByNode, func(p *corev1.Pod) { p.Status.ContainerStatuses[1].ContainerID = "containerd://1" })
-			},
-		},
 		"WatchInterrupted": {
 			reason: "the pod was deleted while the watch was interrupted, so its last state is unknown",
 			change: func(t *testing.T, w *world) {

@@ -34,29 +34,20 @@ func TestPodIsGone(t *testing.T) {
 			change: bindPod,
 		},
 		"EndedByNode": {
-			reason: "the node has reported the end of the pod, and no start of a step",
+			reason: "the node has ended the pod, and had created no container",
 			change: func(t *testing.T, p *corev1.Pod) {
 				t.Helper()
-				bindPod(t, p)
-				if err := shared.client.Delete(t.Context(), p, client.GracePeriodSeconds(60)); err != nil {
-					t.Fatal(err)
-				}
-				refresh(t, p)
-				reportEnd(t, p, p.Generation)
+				reportEnd(t, p, corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+					ExitCode: 137, Reason: "ContainerStatusUnknown", Message: "The container could not be located when the pod was terminated",
+				}})
 			},
 			remade: true,
 		},
 		"OutOfService": {
-			reason: "the cluster has marked the pod as failed, and the report of the node is older than the deletion",
+			reason: "the cluster has marked the pod as failed, and its node may have started a step",
 			change: func(t *testing.T, p *corev1.Pod) {
 				t.Helper()
-				bindPod(t, p)
-				before := p.Generation
-				if err := shared.client.Delete(t.Context(), p, client.GracePeriodSeconds(60)); err != nil {
-					t.Fatal(err)
-				}
-				refresh(t, p)
-				reportEnd(t, p, before)
+				reportEnd(t, p, corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}})
 			},
 		},
 	}
@@ -115,15 +106,17 @@ func bindPod(t *testing.T, p *corev1.Pod) {
 	refresh(t, p)
 }
 
-// reportEnd stores the end of a pod whose containers have not been created. The report is about this generation of the pod.
-func reportEnd(t *testing.T, p *corev1.Pod, generation int64) {
+// reportEnd gives a pod to a node, deletes it, and stores its end, with the same state of all containers.
+func reportEnd(t *testing.T, p *corev1.Pod, state corev1.ContainerState) {
 	t.Helper()
-	p.Status.Phase, p.Status.ObservedGeneration = corev1.PodFailed, generation
+	bindPod(t, p)
+	if err := shared.client.Delete(t.Context(), p, client.GracePeriodSeconds(60)); err != nil {
+		t.Fatal(err)
+	}
+	refresh(t, p)
+	p.Status.Phase, p.Status.ObservedGeneration = corev1.PodFailed, p.Generation
 	for _, c := range p.Spec.Containers {
-		p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{
-			Name: c.Name, Image: c.Image,
-			State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "PodInitializing"}},
-		})
+		p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{Name: c.Name, Image: c.Image, State: state})
 	}
 	if err := shared.client.Status().Update(t.Context(), p); err != nil {
 		t.Fatal(err)
