@@ -63,7 +63,8 @@ func LeftMessage(t *corev1.ContainerStateTerminated) bool {
 }
 
 // Unlocated reports whether the kubelet has ended a pod, and had never created this container of it. It reports such a container as
-// terminated (TerminatePod in its package status). One that it had created has an ID, or an earlier state.
+// terminated (TerminatePod in its package status). One that it had created has an ID, or an earlier state, unless a kubelet has dropped
+// them because it did not admit the pod again.
 func Unlocated(s corev1.ContainerStatus) bool {
 	return s.State.Terminated != nil && s.State.Terminated.Reason == reasonStatusUnknown &&
 		s.ContainerID == "" && s.RestartCount == 0 && s.LastTerminationState.Terminated == nil

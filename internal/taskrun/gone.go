@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// maxGone limits how many deletions are remembered, each with less than 1 kB. Above it the oldest one is forgotten. If its run has
-	// not seen it by then, the run ends.
+	// maxGone limits how many deletions are remembered, each with less than 1 kB. Above it the oldest one is forgotten. A run that waits for
+	// it then ends.
 	maxGone = 16384
 	// deletionPatience is how long a run whose pod is gone waits for the watch of pods to report the deletion. The cache lacks a
 	// deleted pod some milliseconds before that. A deletion while no controller was running is never reported.

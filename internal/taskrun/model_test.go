@@ -132,7 +132,7 @@ func (m *model) gather() {
 		m.obs.Evidence.Waited = waited
 	case m.obs.Unverified != nil && !m.obs.Now.Before(m.obs.heard(lastEnd(&m.obs)).Add(trustPatience)):
 		m.obs.Unverified, m.obs.Verdict = nil, &verify.Verdict{Reason: bundleUnavailable, Message: "no authorities"}
-	case m.obs.vanishing(m.tr): // there is nothing to read
+	case removedUnrun(p): // there is nothing to read
 	case p == nil || m.obs.Evidence.Set != nil || m.obs.Evidence.GaveUp:
 	case m.from == config.TerminationMessage:
 		m.obs.Evidence = terminationmessage.Transport{}.Progress(transport.Run{Pod: p, Spec: m.obs.Task.Spec})

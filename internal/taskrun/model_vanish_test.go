@@ -3,6 +3,7 @@ package taskrun
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,7 +47,9 @@ func TestRemovedPodHasAWayOut(t *testing.T) {
 			for _, silent := range []bool{false, true} {
 				m := unbegunModel(fmt.Sprintf("%s/%s/silent=%t", steps, name, silent), states, modelPod(states, nil, removals()[name]))
 				m.silent = silent
-				proven := !silent && !slices.ContainsFunc(states, leavesDoubt)
+				evicted := strings.HasPrefix(name, "evicted")
+				doubt := func(s corev1.ContainerState) bool { return leavesDoubt(s) && (s.Waiting == nil || !evicted) }
+				proven := !silent && !slices.ContainsFunc(states, doubt)
 				f.try(m)
 				count := remade(m.tr)
 				remakes += count

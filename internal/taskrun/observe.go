@@ -108,7 +108,7 @@ func (r *Reconciler) observeWith(ctx context.Context, tr *v1.TaskRun, unseen *co
 		return obs, r.findEarlier(ctx, tr, &obs)
 	}
 	r.Images.Forget(keyOf(tr)) // another attempt looks images up again, because a tag may have moved
-	if obs.vanishing(tr) {     // there is nothing to read
+	if removedUnrun(obs.Pod) { // there is nothing to read
 		return obs, nil
 	}
 	obs.Evidence = r.Transports.Progress(transport.Run{Name: keyOf(tr), UID: attemptKey(tr), Pod: obs.Pod, Spec: obs.Task.Spec}, chosen(tr))

@@ -163,7 +163,7 @@ func podFailed(p *corev1.Pod) *Outcome {
 			reason = initReason(t)
 		}
 		message = fmt.Sprintf("init container %q exited with code %d (%s); %s", s.Name, t.ExitCode, words(t.Reason, t.Message), message)
-	} else if step := containersOf(p).recordless(); step != nil && !evictedByKubelet(p) {
+	} else if step := containersOf(p).recordless(); step != nil && reason == v1.TaskRunReasonFailed {
 		message = endOf(step) + "; " + message
 	}
 	return failed(reason, message)

@@ -1,16 +1,68 @@
 package taskrun
 
 import (
+	"fmt"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	v1 "github.com/sluice-ci/sluice/api/v1"
 )
 
 // unlocated are the last states of containers that a node had not created when it ended their pod.
 func unlocated() []corev1.ContainerState {
 	state := terminatedAs(137, "ContainerStatusUnknown", "The container could not be located when the pod was terminated")
 	return []corev1.ContainerState{state, state}
+}
+
+// TestRemovedTooOften: the reason of a run whose pod may not be made again is that the pod was removed, and not what the kubelet says of
+// containers that it had not created.
+func TestRemovedTooOften(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		change func(*corev1.Pod)
+		want   string
+	}{
+		"Deleted": {
+			reason: "the pod was deleted",
+			change: func(p *corev1.Pod) { p.DeletionTimestamp = new(metav1.NewTime(epoch())) },
+			want:   v1.TaskRunReasonPodDeleted,
+		},
+		"Evicted": {
+			reason: "its node had no room",
+			change: func(p *corev1.Pod) { p.Status.Reason = reasonEvicted },
+			want:   v1.TaskRunReasonPodEvicted,
+		},
+		"InitKilled": {
+			reason: "the node ended an init container because the pod was deleted",
+			change: func(p *corev1.Pod) {
+				p.DeletionTimestamp = new(metav1.NewTime(epoch()))
+				p.Spec.InitContainers = []corev1.Container{{Name: "prepare"}}
+				p.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: "prepare", State: terminatedAs(137, "Error", "")}}
+			},
+			want: v1.TaskRunReasonPodDeleted,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			tr := taskRun(func(tr *v1.TaskRun) {
+				tr.Status.PodName = "build-pod"
+				tr.Annotations = map[string]string{v1.AnnotationPodsRemade: fmt.Sprintf("0/%d", maxRemade)}
+			})
+			p := runPod(corev1.PodFailed, unlocated()...)
+			tc.change(p)
+			obs := observation(withPod(p))
+			state := stateOf(tr, obs, Plan{})
+			outcome := outcomeOf(tr, state, obs, Plan{})
+			if outcome == nil || outcome.Condition.Reason != tc.want {
+				t.Errorf("%s: want %s, got state %s and %+v", tc.reason, tc.want, state, outcome)
+			}
+			if !removedUnrun(p) {
+				t.Error("there is something to read of the pod")
+			}
+		})
+	}
 }
 
 // TestNeverRan: which last states of a pod prove that no step of it has run. The cases of nodes are what a kubelet of Kubernetes 1.37 has
@@ -57,6 +109,13 @@ func TestNeverRan(t *testing.T) {
 			phase:  corev1.PodFailed,
 			states: creating(),
 			change: inits(corev1.ContainerStatus{Name: "sidecar-db", State: unlocated()[0]}, &always),
+			want:   true,
+		},
+		"Evicted": {
+			reason: "the kubelet has evicted the pod, and reports soon that it could not locate the containers",
+			phase:  corev1.PodFailed,
+			states: creating(),
+			change: func(p *corev1.Pod) { p.Status.Reason = reasonEvicted },
 			want:   true,
 		},
 		"Creating": {

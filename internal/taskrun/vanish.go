@@ -49,16 +49,11 @@ func (o Observation) remakable(tr *v1.TaskRun) bool {
 // was evicted is still there; one that is deleted must be gone within nodePatience.
 func (o Observation) vanishing(tr *v1.TaskRun) bool {
 	p := o.Pod
-	if p == nil {
+	if !removedUnrun(p) || !o.remakable(tr) {
 		return false
 	}
-	if _, asked := stoppedAt(p); asked || !endedUnrun(p) || !o.remakable(tr) {
-		return false
-	}
-	if p.DeletionTimestamp != nil {
-		return o.Now.Before(p.DeletionTimestamp.Add(nodePatience))
-	}
-	return evictedByKubelet(p)
+	_, asked := stoppedAt(p)
+	return !asked && (p.DeletionTimestamp == nil || o.Now.Before(p.DeletionTimestamp.Add(nodePatience)))
 }
 
 // awaitsDeletion reports whether the last state of a pod that is gone may still be reported.
