@@ -2,7 +2,9 @@
 #
 # The same build flags for everything: with different flags, Kubernetes would be compiled twice (see hack/env.sh).
 export CGO_ENABLED ?= 0
-export GOFLAGS := $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath
+flags := $(shell go env GOFLAGS)
+export GOFLAGS := $(flags) $(foreach flag,-trimpath -gcflags=all=-dwarf=false,\
+	$(if $(findstring $(firstword $(subst =, ,$(flag))),$(flags)),,$(flag)))
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c

@@ -4,7 +4,8 @@
 # With KUBERNETES_VERSION=1.34 it compiles localkube for that version of Kubernetes, into bin/kubernetes-1.34. A file in
 # localkube/versions, instead of localkube/go.mod, then has the versions of the modules.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+. "$(dirname "$0")/env.sh"
+cd "$root"
 version=${KUBERNETES_VERSION:-}
 mod=${version:+versions/$version.mod}
 if [[ -n $version && ! -f localkube/$mod ]]; then
@@ -88,14 +89,14 @@ build() {
         echo "$digest" >"$stamp"
         return
     fi
-    export CGO_ENABLED=0
     # shellcheck disable=SC2086 # several packages
     sizes "$directory" "$@" $packages >"$list"
     echo "building $to/$first from $(wc -l <"$list") packages ..."
     rm -rf "$to/.$first.new"
     mkdir "$to/.$first.new"
+    # A compiler that collects its garbage seldom needs an eighth less time, and at most 550 MB instead of 440 MB.
     # shellcheck disable=SC2086 # several packages
-    go build -C "$directory" -v -trimpath "$@" -o "$PWD/$to/.$first.new/" $packages 2>&1 | progress "$first" "$list"
+    GOGC=${GOGC:-400} go build -C "$directory" -v "$@" -o "$PWD/$to/.$first.new/" $packages 2>&1 | progress "$first" "$list"
     for name in $names; do
         mv "$to/.$first.new/$name" "$to/$name"
     done
