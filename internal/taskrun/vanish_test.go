@@ -47,11 +47,10 @@ func (w *world) report(t *testing.T, change func(p *corev1.Pod)) {
 	}
 }
 
-// vanishCase is what happens to a pod that is removed, and the condition of its run after that.
+// vanishCase is what happens to a pod that is removed.
 type vanishCase struct {
 	reason string
 	change func(t *testing.T, w *world)
-	want   string
 }
 
 // creating are the states of containers that a node creates.

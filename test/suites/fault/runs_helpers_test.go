@@ -261,7 +261,8 @@ func (l *ledger) stand(ctx context.Context, c *kube.Cluster) error {
 		if err := c.Client.Get(ctx, before.name, after); err != nil {
 			all = append(all, fmt.Errorf("cannot read TaskRun %q: %w", before.name, err))
 		} else if now := outcomeOf(after); now != before {
-			all = append(all, fmt.Errorf("the outcome of TaskRun %q has changed: it was %s, and is %s", before.name, before.condition, now.condition))
+			all = append(all, fmt.Errorf("the outcome of TaskRun %q has changed: it was %s, and is %s",
+				before.name, before.condition, now.condition))
 		}
 	}
 	return errors.Join(all...)
