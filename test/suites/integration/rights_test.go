@@ -326,8 +326,8 @@ func customTask(t *testing.T, namespace string) *v1.PipelineRun {
 	return waiting
 }
 
-// startPod does the first actions of a scheduler and a kubelet: it sets the pod's node and start time. There is no sandbox,
-// so that the controller reads the reason from the pod's events.
+// startPod does the first actions of a scheduler and a kubelet: it sets the pod's node and start time. There is no sandbox, and there
+// should have been one for some time, so that the controller reads the reason from the pod's events.
 func startPod(t *testing.T, namespace, name string) {
 	t.Helper()
 	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
@@ -335,10 +335,11 @@ func startPod(t *testing.T, namespace, name string) {
 	if err := shared.client.SubResource("binding").Create(t.Context(), p, binding); err != nil {
 		t.Fatal(err)
 	}
-	now := metav1.Now().UTC().Format(time.RFC3339)
+	now := metav1.Now().UTC()
 	started := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"status":{"startTime":%q,"conditions":[
 		{"type":"PodReadyToStartContainers","status":"False"},
-		{"type":"PodScheduled","status":"True","lastTransitionTime":%q}]}}`, now, now))
+		{"type":"PodScheduled","status":"True","lastTransitionTime":%q}]}}`,
+		now.Format(time.RFC3339), now.Add(-time.Minute).Format(time.RFC3339)))
 	if err := shared.client.Status().Patch(t.Context(), p, started); err != nil {
 		t.Fatal(err)
 	}
