@@ -47,9 +47,11 @@ test-unit: ## Run the tests that need no cluster
 	@cd localkube && go test ./...
 
 test-integration: ## Start an API server, and two with Tekton's kinds, and run the tests that need one; FULL=1 with 2,000 stored objects
-	@hack/with-localkube.sh --api-only hack/test-cluster.sh integration
-	@hack/with-localkube.sh --api-only --audit-log hack/test-cluster.sh beside
-	@hack/with-localkube.sh --api-only hack/test-cluster.sh takeover
+	@status=0; \
+	hack/with-localkube.sh --api-only hack/test-cluster.sh integration || status=$$?; \
+	hack/with-localkube.sh --api-only --audit-log hack/test-cluster.sh beside || status=$$?; \
+	hack/with-localkube.sh --api-only hack/test-cluster.sh takeover || status=$$?; \
+	exit $$status
 
 test-e2e: ## Start a cluster and run the tests that need one
 	@hack/with-localkube.sh hack/test-cluster.sh e2e

@@ -36,12 +36,15 @@ func read(all map[string]string) map[string]string {
 	return kept
 }
 
-// slimmed keeps the names, the memory limits, and the restart policies, which distinguish native sidecars from other init
-// containers.
+// slimmed keeps the names, the memory limits, and the restart policies with the number of their rules. They distinguish native sidecars
+// and init containers that are restarted from other init containers.
 func slimmed(containers []corev1.Container) []corev1.Container {
 	slim := make([]corev1.Container, len(containers))
 	for i, c := range containers {
 		slim[i].Name, slim[i].RestartPolicy = c.Name, c.RestartPolicy
+		if n := len(c.RestartPolicyRules); n > 0 {
+			slim[i].RestartPolicyRules = make([]corev1.ContainerRestartRule, n)
+		}
 		if limit, ok := c.Resources.Limits[corev1.ResourceMemory]; ok {
 			slim[i].Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: limit}
 		}

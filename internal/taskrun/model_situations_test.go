@@ -239,6 +239,15 @@ func modelSituations() []situation {
 			name:   "init-failed",
 			change: init("istio-init", false, terminated(1, ""), corev1.ContainerState{}, 0),
 		},
+		{
+			name: "init-restarts",
+			change: func(p *corev1.Pod) {
+				init("istio-init", false, terminated(1, ""), corev1.ContainerState{}, 0)(p)
+				p.Spec.InitContainers = []corev1.Container{
+					{Name: "istio-init", RestartPolicy: new(corev1.ContainerRestartPolicyOnFailure)},
+				}
+			},
+		},
 	}
 }
 

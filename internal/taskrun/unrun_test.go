@@ -68,7 +68,7 @@ func TestRemovedTooOften(t *testing.T) {
 // TestNeverRan: which last states of a pod prove that no step of it has run. The cases of nodes are what a kubelet of Kubernetes 1.37 has
 // reported, and those of the cluster are from its garbage collector.
 func TestNeverRan(t *testing.T) {
-	always := corev1.ContainerRestartPolicyAlways
+	always, onFailure := corev1.ContainerRestartPolicyAlways, corev1.ContainerRestartPolicyOnFailure
 	inits := func(status corev1.ContainerStatus, policy *corev1.ContainerRestartPolicy) func(*corev1.Pod) {
 		return func(p *corev1.Pod) {
 			p.Spec.InitContainers = []corev1.Container{{Name: status.Name, RestartPolicy: policy}}
@@ -103,6 +103,12 @@ func TestNeverRan(t *testing.T) {
 			states: creating(),
 			change: inits(killed, nil),
 			want:   true,
+		},
+		"InitRestarts": {
+			reason: "the cluster has marked the pod as failed, and its node starts the init container again, and then the steps",
+			phase:  corev1.PodFailed,
+			states: creating(),
+			change: func(p *corev1.Pod) { inits(killed, &onFailure)(p); marked(p) },
 		},
 		"SidecarUnlocated": {
 			reason: "the node ended the pod while it pulled the image of a sidecar",

@@ -222,6 +222,8 @@ func workInHand(p *corev1.Pod) string {
 			return fmt.Sprintf("sidecar container %q has not started yet: its startup probe has not succeeded", s.Name)
 		case !sidecar && s.State.Terminated == nil:
 			return fmt.Sprintf("init container %q has not ended yet", s.Name)
+		case !sidecar && s.State.Terminated.ExitCode != 0:
+			return fmt.Sprintf("init container %q exited with code %d, and may be restarted", s.Name, s.State.Terminated.ExitCode)
 		}
 	}
 	c := containersOf(p)

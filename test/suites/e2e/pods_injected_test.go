@@ -7,8 +7,10 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/version"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/test/testutil/injection"
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 	"github.com/sluice-ci/sluice/test/testutil/suite"
 )
@@ -64,4 +66,50 @@ func meshStart(t *testing.T, pod *corev1.Pod) time.Time {
 	}
 	t.Fatalf("pod %q has no container %q that has started: %v", pod.Name, meshContainer, suite.Containers(pod))
 	return time.Time{}
+}
+
+// TestInjectedInitContainerRestarts: an init container that a webhook adds, with a restart policy for itself, fails once. The kubelet
+// starts it again, and the run succeeds. Before Kubernetes 1.35 only a native sidecar can have such a policy: without it the run fails.
+func TestInjectedInitContainerRestarts(t *testing.T) {
+	bothWays(t, named{
+		"it fails once": func(t *testing.T, n *suite.Namespace) {
+			prepare := corev1.Container{
+				Name: "prepare", Image: kube.StepImage,
+				Command:      []string{"sh", "-c", "rmdir /state/first || { mkdir /state/first; exit 3; }"},
+				VolumeMounts: []corev1.VolumeMount{{Name: "state", MountPath: "/state"}},
+			}
+			restarts := atLeast(t, n, "1.35")
+			if restarts {
+				prepare.RestartPolicy = new(corev1.ContainerRestartPolicyOnFailure)
+			}
+			state := corev1.Volume{Name: "state", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}
+			injectWith(t, n, func(address string) (*injection.Injector, error) {
+				return injection.StartBefore(address, prepare, state)
+			})
+			run := n.Task(t, v1.TaskSpec{Results: oneResult(), Steps: []v1.Step{kube.Script("write", "printf x > $(results.digest.path)")}})
+			if !restarts {
+				suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonFailed, "prepare", "3")
+				return
+			}
+			suite.WantSucceeded(t, run.Status.Condition())
+			if got := kube.Values(run)["digest"].String; got != "x" {
+				t.Errorf("the result is %q", got)
+			}
+			for _, s := range n.Pod(t, run).Status.InitContainerStatuses {
+				if s.Name == prepare.Name && s.RestartCount == 0 {
+					t.Errorf("init container %q was not restarted: %+v", s.Name, s)
+				}
+			}
+		},
+	})
+}
+
+// atLeast reports whether the cluster has this version of Kubernetes or a later one.
+func atLeast(t *testing.T, n *suite.Namespace, wanted string) bool {
+	t.Helper()
+	found, err := n.Kube.Discovery().ServerVersion()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return version.MustParseGeneric(found.GitVersion).AtLeast(version.MustParseGeneric(wanted))
 }

@@ -167,15 +167,21 @@ func wantInjectedEnd(t *testing.T, n *suite.Namespace, run *v1.TaskRun) {
 // container first.
 func inject(t *testing.T, n *suite.Namespace, changes ...func(*corev1.Container)) {
 	t.Helper()
-	address, err := machine.Address()
-	if err != nil {
-		t.Fatal(err)
-	}
 	container := injection.Endless(meshContainer)
 	for _, change := range changes {
 		change(&container)
 	}
-	injector, err := injection.Start(address, container)
+	injectWith(t, n, func(address string) (*injection.Injector, error) { return injection.Start(address, container) })
+}
+
+// injectWith makes the webhook that start serves at an address add a container to the pods of a namespace, until the end of the test.
+func injectWith(t *testing.T, n *suite.Namespace, start func(address string) (*injection.Injector, error)) {
+	t.Helper()
+	address, err := machine.Address()
+	if err != nil {
+		t.Fatal(err)
+	}
+	injector, err := start(address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +207,7 @@ func awaitInjection(t *testing.T, n *suite.Namespace) {
 		pod := &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "probe", Image: kube.StepImage}}}}
 		pod.Namespace, pod.GenerateName = n.Name, "probe-"
 		err := n.Client.Create(ctx, pod, client.DryRunAll)
-		return err == nil && len(pod.Spec.Containers) == 2, err
+		return err == nil && len(pod.Spec.Containers)+len(pod.Spec.InitContainers) == 2, err
 	})
 	if err != nil {
 		t.Fatalf("no container is added to pods: %v", err)

@@ -1,4 +1,4 @@
-// Package injection adds a container to new pods, as a service mesh does: with a mutating webhook, which every version of
+// Package injection adds containers to new pods, as a service mesh does: with a mutating webhook, which every version of
 // Kubernetes supports.
 package injection
 
@@ -19,19 +19,58 @@ import (
 // Injector serves the webhook.
 type Injector struct{ server *httptest.Server }
 
-// Start serves a webhook on an IP address of this machine that the API server can reach, until Close. It adds the container.
+// Start serves a webhook on an IP address of this machine that the API server can reach, until Close. It adds the container to each pod,
+// after its other containers.
 func Start(ip string, container corev1.Container) (*Injector, error) {
-	added, err := patch(container)
-	if err != nil {
-		return nil, err
+	return start(ip, func(corev1.PodSpec) []addition { return []addition{{"add", "/spec/containers/-", container}} })
+}
+
+// StartBefore is like Start, but it adds an init container, before the other ones, and a volume.
+func StartBefore(ip string, container corev1.Container, volume corev1.Volume) (*Injector, error) {
+	return start(ip, func(pod corev1.PodSpec) []addition {
+		return []addition{
+			first("/spec/initContainers", container, len(pod.InitContainers)),
+			first("/spec/volumes", volume, len(pod.Volumes)),
+		}
+	})
+}
+
+// first returns the operation that adds a value at the beginning of a list, which does not exist if it has no elements.
+func first[T any](list string, value T, elements int) addition {
+	if elements == 0 {
+		return addition{"add", list, []T{value}}
 	}
-	server, err := webhook.Serve(ip, func(*admissionv1.AdmissionRequest) admissionv1.AdmissionResponse {
-		return admissionv1.AdmissionResponse{Allowed: true, PatchType: new(admissionv1.PatchTypeJSONPatch), Patch: added}
+	return addition{"add", list + "/0", value}
+}
+
+// addition is an operation of a JSON patch.
+type addition struct {
+	Op    string `json:"op"`
+	Path  string `json:"path"`
+	Value any    `json:"value"`
+}
+
+func start(ip string, add func(corev1.PodSpec) []addition) (*Injector, error) {
+	server, err := webhook.Serve(ip, func(request *admissionv1.AdmissionRequest) admissionv1.AdmissionResponse {
+		pod := corev1.Pod{}
+		if err := json.Unmarshal(request.Object.Raw, &pod); err != nil {
+			return refusal(fmt.Errorf("cannot decode the pod: %w", err))
+		}
+		patch, err := json.Marshal(add(pod.Spec))
+		if err != nil {
+			return refusal(fmt.Errorf("cannot encode what is added to the pod: %w", err))
+		}
+		return admissionv1.AdmissionResponse{Allowed: true, PatchType: new(admissionv1.PatchTypeJSONPatch), Patch: patch}
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &Injector{server: server}, nil
+}
+
+// refusal returns the answer that a pod must not be created.
+func refusal(err error) admissionv1.AdmissionResponse {
+	return admissionv1.AdmissionResponse{Result: &metav1.Status{Message: err.Error()}}
 }
 
 // Close stops the webhook. No pod can then be created in the namespaces of its configurations.
@@ -59,13 +98,4 @@ func (i *Injector) Configuration(namespace string) *admissionregistrationv1.Muta
 // Endless returns a container that runs until it is stopped. Its image is that of the steps.
 func Endless(name string) corev1.Container {
 	return corev1.Container{Name: name, Image: kube.StepImage, Command: []string{"sh", "-c", "sleep 36000 & wait"}}
-}
-
-// patch returns the JSON patch that adds a container at the end of a pod's containers.
-func patch(container corev1.Container) ([]byte, error) {
-	text, err := json.Marshal([]map[string]any{{"op": "add", "path": "/spec/containers/-", "value": container}})
-	if err != nil {
-		return nil, fmt.Errorf("cannot encode container %q: %w", container.Name, err)
-	}
-	return text, nil
 }

@@ -14,41 +14,62 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/webhook"
 )
 
-// TestInjector: the webhook adds its container at the end of the containers of each pod. Its configuration selects the namespace.
+// TestInjector: the webhook adds its container to each pod, at its place.
 func TestInjector(t *testing.T) {
-	injector, err := injection.Start("127.0.0.1", injection.Endless("mesh"))
-	if err != nil {
-		t.Fatal(err)
+	before := func(ip string) (*injection.Injector, error) {
+		return injection.StartBefore(ip, corev1.Container{Name: "mesh"}, corev1.Volume{Name: "state"})
 	}
-	t.Cleanup(injector.Close)
-	hook := injector.Configuration("shop").Webhooks[0]
-	if got := hook.NamespaceSelector.MatchLabels[corev1.LabelMetadataName]; got != "shop" {
-		t.Errorf("want pods of namespace shop selected, got %q", got)
+	cases := map[string]struct {
+		start func(ip string) (*injection.Injector, error)
+		pod   string
+		want  string
+	}{
+		"Beside": {
+			start: func(ip string) (*injection.Injector, error) {
+				return injection.Start(ip, corev1.Container{Name: "mesh"})
+			},
+			pod:  `{"spec":{"containers":[{"name":"step"}]}}`,
+			want: `[{"op":"add","path":"/spec/containers/-","value":{"name":"mesh","resources":{}}}]`,
+		},
+		"Before": {
+			start: before,
+			pod:   `{"spec":{"containers":[{"name":"step"}]}}`,
+			want: `[{"op":"add","path":"/spec/initContainers","value":[{"name":"mesh","resources":{}}]},` +
+				`{"op":"add","path":"/spec/volumes","value":[{"name":"state"}]}]`,
+		},
+		"BeforeOthers": {
+			start: before,
+			pod:   `{"spec":{"volumes":[{"name":"data"}],"initContainers":[{"name":"prepare"}],"containers":[{"name":"step"}]}}`,
+			want: `[{"op":"add","path":"/spec/initContainers/0","value":{"name":"mesh","resources":{}}},` +
+				`{"op":"add","path":"/spec/volumes/0","value":{"name":"state"}}]`,
+		},
 	}
-	response := review(t, webhook.Trusting(hook.ClientConfig), *hook.ClientConfig.URL)
-	if !response.Allowed || response.PatchType == nil || *response.PatchType != admissionv1.PatchTypeJSONPatch {
-		t.Fatalf("want the pod admitted with a patch, got %v", response)
-	}
-	var patch []struct {
-		Op    string           `json:"op"`
-		Path  string           `json:"path"`
-		Value corev1.Container `json:"value"`
-	}
-	if err := json.Unmarshal(response.Patch, &patch); err != nil || len(patch) != 1 {
-		t.Fatalf("want a patch of one operation, got %s: %v", response.Patch, err)
-	}
-	if patch[0].Op != "add" || patch[0].Path != "/spec/containers/-" {
-		t.Errorf("want a container added at the end, got %q at %q", patch[0].Op, patch[0].Path)
-	}
-	if diff := cmp.Diff(injection.Endless("mesh"), patch[0].Value); diff != "" {
-		t.Errorf("the container (-want +got):\n%s", diff)
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			injector, err := tc.start("127.0.0.1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(injector.Close)
+			hook := injector.Configuration("shop").Webhooks[0]
+			if got := hook.NamespaceSelector.MatchLabels[corev1.LabelMetadataName]; got != "shop" {
+				t.Errorf("want pods of namespace shop selected, got %q", got)
+			}
+			response := review(t, webhook.Trusting(hook.ClientConfig), *hook.ClientConfig.URL, tc.pod)
+			if !response.Allowed || response.PatchType == nil || *response.PatchType != admissionv1.PatchTypeJSONPatch {
+				t.Fatalf("want the pod admitted with a patch, got %v", response)
+			}
+			if diff := cmp.Diff(tc.want, string(response.Patch)); diff != "" {
+				t.Errorf("the patch (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 
 // review asks the webhook about a pod.
-func review(t *testing.T, c *http.Client, url string) *admissionv1.AdmissionResponse {
+func review(t *testing.T, c *http.Client, url, pod string) *admissionv1.AdmissionResponse {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(`{"request":{"uid":"u"}}`))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(`{"request":{"uid":"u","object":`+pod+`}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
