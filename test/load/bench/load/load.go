@@ -51,6 +51,8 @@ type Shape struct {
 	Written bool `json:"written,omitempty"`
 	// Resolved tasks come through the resolvers; see package resolved.
 	Resolved bool `json:"resolved,omitempty"`
+	// Copied pods are those of such TaskRuns, but the benchmark creates them, without a TaskRun. No controller knows them.
+	Copied bool `json:"copied,omitempty"`
 }
 
 // Task returns the spec of each task.
@@ -73,7 +75,7 @@ func (s Shape) Status() v1.TaskRunStatus {
 	return status
 }
 
-// Object builds the run or pod. Every step and every container prints a line when it starts and when it ends. The log
+// Object builds the run or pod; of Copied pods, the TaskRun. Every step and every container prints a line when it starts and when it ends. The log
 // therefore shows these times to the microsecond, independent of the controller.
 func (s Shape) Object(namespace, name, image string) client.Object {
 	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}

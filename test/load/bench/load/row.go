@@ -67,12 +67,25 @@ func Rows() []Row {
 		{Name: "steps20", What: "one TaskRun of 20 steps, result of 1 kB", Shape: Shape{Steps: 20, Size: kb}, Modes: both},
 		{Name: "timeline", What: "one TaskRun of 2 steps, with a second reader", Shape: task, Followed: true, Modes: sidecar},
 		{Name: "pods60", What: "60 bare pods of 3 containers at once", Shape: pod, Count: 60, Modes: bare},
+		copiesRow(task),
 		{Name: "burst20", What: "20 PipelineRuns × 3 TaskRuns × 2 steps at once", Shape: three, Count: 20, Modes: both},
 		{Name: "plain60", What: "60 TaskRuns of 2 steps at once, no results", Shape: plain, Count: 60, Modes: both},
 		{Name: "pods90", What: "90 bare pods of 3 containers at once", Shape: pod, Count: 90, Modes: bare},
 		{Name: "burst30", What: "30 PipelineRuns × 3 TaskRuns × 2 steps at once", Shape: three, Count: 30, Modes: both},
 		hostileRow(),
 		heldRow(),
+	}
+}
+
+// copiesRow is the row of pods that are the same as those of TaskRuns. What burst20 costs more is the work of the controller.
+func copiesRow(task Shape) Row {
+	task.Copied = true
+	return Row{
+		Name:  "copies60",
+		What:  "60 pods of such TaskRuns at once, without a controller",
+		Shape: task,
+		Count: 60,
+		Modes: []string{SidecarLogs},
 	}
 }
 

@@ -46,6 +46,8 @@ func (b *Bench) fill(ctx context.Context, measured *record.Batch, recorder *trac
 		start, done := created[name], pod.At[trace.Done]
 		if ofRun {
 			start, done = begun(parent, created), parent.At[trace.Done]
+		} else if err := failure(pod.Pod); err != nil {
+			return err
 		}
 		run, said, err := b.run(ctx, pod, start)
 		if err != nil {

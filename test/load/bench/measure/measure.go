@@ -67,6 +67,10 @@ func (b *Bench) Measure(ctx context.Context, batch load.Batch) (record.Batch, er
 func (b *Bench) measure(ctx context.Context, batch load.Batch) (record.Batch, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	build, err := b.builder(ctx, batch.Shape)
+	if err != nil {
+		return record.Batch{}, err
+	}
 	lines := b.newReader()
 	recorder, err := trace.Start(ctx, b.Client, b.Namespace, batch.Whole, lines.added(ctx, batch.Row))
 	if err != nil {
@@ -81,7 +85,7 @@ func (b *Bench) measure(ctx context.Context, batch load.Batch) (record.Batch, er
 		return record.Batch{}, err
 	}
 	begin := time.Now()
-	created, err := b.begin(ctx, recorder, batch)
+	created, err := b.begin(ctx, recorder, batch, build)
 	if err != nil {
 		return record.Batch{}, err
 	}
@@ -105,7 +109,7 @@ func (b *Bench) measure(ctx context.Context, batch load.Batch) (record.Batch, er
 
 // begin creates the objects of the batch, and waits until they are done: after each object, or after all of them. It returns
 // the times before the creations.
-func (b *Bench) begin(ctx context.Context, recorder *trace.Recorder, batch load.Batch) (map[string]time.Time, error) {
+func (b *Bench) begin(ctx context.Context, recorder *trace.Recorder, batch load.Batch, build builder) (map[string]time.Time, error) {
 	kind, created := kindOf(batch.Shape), map[string]time.Time{}
 	for i := range batch.N {
 		if batch.Count == 0 && !batch.Held {
@@ -113,10 +117,7 @@ func (b *Bench) begin(ctx context.Context, recorder *trace.Recorder, batch load.
 		}
 		b.made++
 		name := fmt.Sprintf("%s-%d", batch.Name, b.made)
-		object := batch.Object(b.Namespace, name, b.Image)
-		if run, ok := object.(*v1.TaskRun); ok && batch.Resolved {
-			run.Spec.TaskSpec, run.Spec.TaskRef = nil, b.Reference
-		}
+		object := build(name)
 		created[name] = time.Now()
 		if err := b.Client.Create(ctx, object); err != nil {
 			return nil, fmt.Errorf("cannot create %s %q: %w", kind, name, err)
@@ -168,7 +169,7 @@ func abreast(batch load.Batch) int {
 
 func kindOf(shape load.Shape) trace.Kind {
 	switch {
-	case shape.Containers > 0:
+	case shape.Containers > 0, shape.Copied:
 		return trace.Pod
 	case shape.Tasks > 0:
 		return trace.PipelineRun
