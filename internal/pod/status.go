@@ -66,9 +66,12 @@ func LeftMessage(t *corev1.ContainerStateTerminated) bool {
 // terminated (TerminatePod in its package status). One that it had created has an ID, or an earlier state, unless a kubelet has dropped
 // them because it did not admit the pod again.
 func Unlocated(s corev1.ContainerStatus) bool {
-	return s.State.Terminated != nil && s.State.Terminated.Reason == reasonStatusUnknown &&
+	return s.State.Terminated != nil && Unknown(s.State.Terminated) &&
 		s.ContainerID == "" && s.RestartCount == 0 && s.LastTerminationState.Terminated == nil
 }
+
+// Unknown reports whether the kubelet does not know how a container has ended.
+func Unknown(t *corev1.ContainerStateTerminated) bool { return t.Reason == reasonStatusUnknown }
 
 func statuses(p *corev1.Pod, want func(container string) bool) []corev1.ContainerStatus {
 	var found []corev1.ContainerStatus

@@ -7,7 +7,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/sluice-ci/sluice/internal/pod"
-	"github.com/sluice-ci/sluice/internal/pod/podpaths"
 	"github.com/sluice-ci/sluice/internal/results/termination"
 )
 
@@ -115,46 +114,6 @@ func hasRecord(t *corev1.ContainerStateTerminated) bool {
 // after it was created. The results sidecar has the complete record.
 func hasCutRecord(t *corev1.ContainerStateTerminated) bool {
 	return pod.LeftMessage(t) && termination.IsCut([]byte(t.Message))
-}
-
-// failedInit returns the init container whose failure keeps the steps from starting, or nil. A container that the kubelet
-// restarts has failed only if the pod has ended.
-func failedInit(p *corev1.Pod) *corev1.ContainerStatus {
-	return failedInitIf(p, func(name string) bool { return !native(p, name) && (podEnded(p) || !restartable(p, name)) })
-}
-
-// failedInitForGood returns an init container that failed and that no kubelet restarts, whatever the pod's status says; or nil.
-func failedInitForGood(p *corev1.Pod) *corev1.ContainerStatus {
-	return failedInitIf(p, func(name string) bool { return !native(p, name) && !restartable(p, name) })
-}
-
-// failedInitIf returns the first init container that exited with another code than 0, and whose name counts; or nil.
-func failedInitIf(p *corev1.Pod, counts func(name string) bool) *corev1.ContainerStatus {
-	for i, s := range p.Status.InitContainerStatuses {
-		if t := s.State.Terminated; t != nil && t.ExitCode != 0 && counts(s.Name) {
-			return &p.Status.InitContainerStatuses[i]
-		}
-	}
-	return nil
-}
-
-// restartable reports whether an init container has a restart policy for itself that can start it again after a failure. Only
-// another component can have set it: the pod's own policy is Never.
-func restartable(p *corev1.Pod, name string) bool {
-	return slices.ContainsFunc(p.Spec.InitContainers, func(c corev1.Container) bool {
-		return c.Name == name &&
-			(c.RestartPolicy != nil && *c.RestartPolicy != corev1.ContainerRestartPolicyNever || len(c.RestartPolicyRules) > 0)
-	})
-}
-
-// native reports whether an init container is a native sidecar, which runs beside the steps.
-func native(p *corev1.Pod, name string) bool {
-	if _, ok := podpaths.SidecarOf(name); ok {
-		return true
-	}
-	return slices.ContainsFunc(p.Spec.InitContainers, func(c corev1.Container) bool {
-		return c.Name == name && c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways
-	})
 }
 
 // unpullable returns the first container whose image is unavailable, or nil. It ignores ErrImagePull, which is the first

@@ -60,8 +60,37 @@ func TestInitContainerRestarts(t *testing.T) {
 		"TooOften": {
 			container: policy(corev1.ContainerRestartPolicyOnFailure),
 			status:    corev1.ContainerStatus{State: waiting(waitingCrashLoop), LastTerminationState: failed, RestartCount: maxCrashes},
-			want:      Unstartable,
-			message:   `container "prepare"`,
+			want:      PodFailed,
+			message:   `init container "prepare" exited with code 3 (Error: no answer), and was started again 6 times`,
+		},
+		"TooOftenWithoutPause": {
+			container: rules,
+			status:    corev1.ContainerStatus{State: waiting("RestartingAllContainers"), LastTerminationState: failed, RestartCount: maxCrashes},
+			want:      PodFailed,
+			message:   `init container "prepare" exited with code 3 (Error: no answer), and was started again 6 times`,
+		},
+		"TooOftenAtLength": {
+			container: policy(corev1.ContainerRestartPolicyOnFailure),
+			status:    corev1.ContainerStatus{State: failed, LastTerminationState: failed, RestartCount: maxCrashes},
+			want:      PodFailed,
+			message:   `init container "prepare" exited with code 3 (Error: no answer), and was started again 6 times`,
+		},
+		"LastTry": {
+			container: policy(corev1.ContainerRestartPolicyOnFailure),
+			status:    corev1.ContainerStatus{State: running(), LastTerminationState: failed, RestartCount: maxCrashes},
+			want:      Pending,
+			message:   `init container "prepare" has not ended yet`,
+		},
+		"EndedWhilePaused": {
+			container: policy(corev1.ContainerRestartPolicyOnFailure),
+			status: corev1.ContainerStatus{
+				State:                terminatedAs(137, "ContainerStatusUnknown", "The container could not be located when the pod was terminated"),
+				LastTerminationState: failed,
+				RestartCount:         1,
+			},
+			ended:   true,
+			want:    PodFailed,
+			message: `init container "prepare" exited with code 3`,
 		},
 		"RulesDoNotMatch": {
 			container: rules,

@@ -317,7 +317,7 @@ func (m *model) unnamed(state State, message string) string {
 		return ""
 	}
 	lost := containersOf(m.obs.Pod).recordless()
-	if lost == nil || !pod.NeverStarted(lost.State.Terminated) || failedInit(m.obs.Pod) != nil || failsBefore(m.obs, lost.Name) {
+	if lost == nil || !pod.NeverStarted(lost.State.Terminated) || initFailed(m.obs.Pod) || failsBefore(m.obs, lost.Name) {
 		return ""
 	}
 	if !strings.Contains(message, startWords) || !strings.Contains(message, lost.State.Terminated.Reason) {

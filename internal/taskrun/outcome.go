@@ -157,12 +157,15 @@ func podFailed(p *corev1.Pod) *Outcome {
 	if why := words(p.Status.Reason, p.Status.Message); why != "" {
 		message += ": " + why
 	}
-	if s := failedInit(p); s != nil {
-		t := s.State.Terminated
+	if s, end := failedInit(p); s != nil {
 		if reason == v1.TaskRunReasonFailed {
-			reason = initReason(t)
+			reason = initReason(end)
 		}
-		message = fmt.Sprintf("init container %q exited with code %d (%s); %s", s.Name, t.ExitCode, words(t.Reason, t.Message), message)
+		why := fmt.Sprintf("init container %q exited with code %d (%s)", s.Name, end.ExitCode, words(end.Reason, end.Message))
+		if s.RestartCount > 0 {
+			why += fmt.Sprintf(", and was started again %d times", s.RestartCount)
+		}
+		message = why + "; " + message
 	} else if step := containersOf(p).recordless(); step != nil && reason == v1.TaskRunReasonFailed {
 		message = endOf(step) + "; " + message
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // lostSandbox returns the time at which the node lost the sandbox of a pod, for example because it was restarted, if the kubelet will
-// not create another one; ok is false for any other pod, and for one that is to end. The containers of runs are never restarted. For such
+// not create another one; ok is false for any other pod, and for one that is to end. The restart policy of its pod is Never. For such
 // a pod the kubelet creates no second sandbox once its runtime has a container (computePodActions in its package kuberuntime). The
 // containers that have not started then wait forever, and no event says so.
 func lostSandbox(p *corev1.Pod) (at time.Time, ok bool) {

@@ -157,7 +157,7 @@ func stateOfPod(obs Observation) State {
 		return Unpullable
 	case containers.misconfigured() != nil && !obs.patient(containers.misconfigured()):
 		return Misconfigured
-	case removedUnrun(obs.Pod), podEnded(obs.Pod) && !containers.recorded(), failedInit(obs.Pod) != nil && !containers.recorded():
+	case removedUnrun(obs.Pod), !containers.recorded() && (podEnded(obs.Pod) || initFailed(obs.Pod)):
 		return PodFailed
 	case obs.stepLost():
 		return StepLost

@@ -27,7 +27,7 @@ func endedUnrun(p *corev1.Pod) bool {
 	evicted := evictedByKubelet(p)
 	unknown := func(s corev1.ContainerStatus) bool { return !pod.Unlocated(s) && (s.State.Waiting == nil || !evicted) }
 	return !slices.ContainsFunc(containersOf(p).steps, unknown) ||
-		failedInitForGood(p) != nil || slices.ContainsFunc(p.Status.InitContainerStatuses, pod.Unlocated)
+		failedForGood(p) || slices.ContainsFunc(p.Status.InitContainerStatuses, pod.Unlocated)
 }
 
 // removedUnrun reports whether another component removes the pod, or has evicted it, and the kubelet says that no step has run.

@@ -110,6 +110,12 @@ func TestNeverRan(t *testing.T) {
 			states: creating(),
 			change: func(p *corev1.Pod) { inits(killed, &onFailure)(p); marked(p) },
 		},
+		"InitRestartsNoMore": {
+			reason: "the node ended the pod while an init container ran that could have been started again: the cluster may have marked it",
+			phase:  corev1.PodFailed,
+			states: creating(),
+			change: inits(killed, &onFailure),
+		},
 		"SidecarUnlocated": {
 			reason: "the node ended the pod while it pulled the image of a sidecar",
 			phase:  corev1.PodFailed,

@@ -48,7 +48,7 @@ const runtimePatience = 2 * time.Minute
 // minutes, and the kubelet sends it again.
 const unknownPatience = 10 * time.Minute
 
-// maxCrashes is how often a sidecar may be restarted while the steps wait for it. The kubelet has then paused for five
+// maxCrashes is how often a sidecar or an init container may be restarted while the steps wait for it. The kubelet has then paused for five
 // minutes in total.
 const maxCrashes = 6
 
@@ -223,7 +223,7 @@ func workInHand(p *corev1.Pod) string {
 		case !sidecar && s.State.Terminated == nil:
 			return fmt.Sprintf("init container %q has not ended yet", s.Name)
 		case !sidecar && s.State.Terminated.ExitCode != 0:
-			return fmt.Sprintf("init container %q exited with code %d, and may be restarted", s.Name, s.State.Terminated.ExitCode)
+			return failedContainer(p, s)
 		}
 	}
 	c := containersOf(p)
@@ -233,6 +233,15 @@ func workInHand(p *corev1.Pod) string {
 		}
 	}
 	return messageStarting
+}
+
+// failedContainer describes an init container that has failed.
+func failedContainer(p *corev1.Pod, s corev1.ContainerStatus) string {
+	message := fmt.Sprintf("init container %q exited with code %d", s.Name, s.State.Terminated.ExitCode)
+	if restartable(p, s.Name) && !podEnded(p) {
+		message += ", and may be restarted"
+	}
+	return message
 }
 
 // beingCreated describes a container that the kubelet is about to create.

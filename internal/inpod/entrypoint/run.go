@@ -13,6 +13,11 @@ import (
 	"github.com/sluice-ci/sluice/internal/results/frame"
 )
 
+// errAgain is why a step does not run whose container is started for the second time. Its results, and what the next steps have seen of
+// it, are from the first time.
+var errAgain = cannotStart(exitNotExecutable, "its container was started again, and a step runs only once in a pod: "+
+	"set retries to repeat the task in a new pod")
+
 // exitFailure is the exit code if the entrypoint fails but the command did not.
 const exitFailure = 1
 
@@ -32,6 +37,9 @@ func Run(o Options, stderr io.Writer) int {
 	}
 	defer held.Close() //nolint:errcheck // the process ends
 	out, err := o.openMessage()
+	if err == nil && held.Again() {
+		err = errAgain
+	}
 	if err == nil {
 		err = o.makeOwnResults()
 	}

@@ -15,6 +15,8 @@ type Claim struct {
 	life *os.File
 	// running is the file Running, locked while the entrypoint runs.
 	running *os.File
+	// again: another entrypoint has locked the directory before.
+	again bool
 }
 
 // Hold locks the run directory dir until the process ends or the Claim is closed. Processes that are started meanwhile do not
@@ -27,13 +29,18 @@ func Hold(dir string) (*Claim, error) {
 	if err := flock(int(life.Fd()), syscall.LOCK_EX); err != nil {
 		return nil, fmt.Errorf("cannot lock run directory %q: %w", dir, errors.Join(err, life.Close()))
 	}
-	c := &Claim{dir: dir, life: life}
 	// An existing record is from before a restart of the container: no process of the step has been started yet.
+	c := &Claim{dir: dir, life: life, again: exists(dir, Running)}
 	if err := errors.Join(clearEnd(dir), c.placeRunning()); err != nil {
 		return nil, fmt.Errorf("cannot prepare run directory %q: %w", dir, errors.Join(err, life.Close()))
 	}
 	return c, nil
 }
+
+// Again reports whether the container of the step was started before. The kubelet restarts no container of a run by itself. But a
+// container that another component has added can have a rule that restarts all containers, and a kubelet whose runtime does not know the
+// state of a container starts it again.
+func (c *Claim) Again() bool { return c.again }
 
 // Forged reports whether the directory now has a record of an end. The entrypoint calls it before it posts the end, so an
 // existing record was written by the step.

@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,32 +75,69 @@ func meshStart(t *testing.T, pod *corev1.Pod) time.Time {
 func TestInjectedInitContainerRestarts(t *testing.T) {
 	bothWays(t, named{
 		"it fails once": func(t *testing.T, n *suite.Namespace) {
-			prepare := corev1.Container{
-				Name: "prepare", Image: kube.StepImage,
+			fetch := corev1.Container{
+				Name: "fetch", Image: kube.StepImage,
 				Command:      []string{"sh", "-c", "rmdir /state/first || { mkdir /state/first; exit 3; }"},
 				VolumeMounts: []corev1.VolumeMount{{Name: "state", MountPath: "/state"}},
 			}
 			restarts := atLeast(t, n, "1.35")
 			if restarts {
-				prepare.RestartPolicy = new(corev1.ContainerRestartPolicyOnFailure)
+				fetch.RestartPolicy = new(corev1.ContainerRestartPolicyOnFailure)
 			}
 			state := corev1.Volume{Name: "state", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}
 			injectWith(t, n, func(address string) (*injection.Injector, error) {
-				return injection.StartBefore(address, prepare, state)
+				return injection.StartBefore(address, fetch, state)
 			})
 			run := n.Task(t, v1.TaskSpec{Results: oneResult(), Steps: []v1.Step{kube.Script("write", "printf x > $(results.digest.path)")}})
 			if !restarts {
-				suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonFailed, "prepare", "3")
+				suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonInitContainerFailed, "fetch", "3")
 				return
 			}
 			suite.WantSucceeded(t, run.Status.Condition())
 			if got := kube.Values(run)["digest"].String; got != "x" {
 				t.Errorf("the result is %q", got)
 			}
-			for _, s := range n.Pod(t, run).Status.InitContainerStatuses {
-				if s.Name == prepare.Name && s.RestartCount == 0 {
-					t.Errorf("init container %q was not restarted: %+v", s.Name, s)
+			inits := n.Pod(t, run).Status.InitContainerStatuses
+			i := slices.IndexFunc(inits, func(s corev1.ContainerStatus) bool { return s.Name == fetch.Name })
+			if i < 0 || inits[i].RestartCount == 0 {
+				t.Errorf("init container %q was not restarted: %+v", fetch.Name, inits)
+			}
+		},
+	})
+}
+
+// TestInjectedContainerRestartsAll: a container that a webhook adds ends with a code for which it has the rule that all containers of the
+// pod are restarted. The step that was running does not run again, and the run says so. Before Kubernetes 1.36 the rule has no effect.
+func TestInjectedContainerRestartsAll(t *testing.T) {
+	bothWays(t, named{
+		"a step is running": func(t *testing.T, n *suite.Namespace) {
+			restarts := atLeast(t, n, "1.36")
+			inject(t, n, func(c *corev1.Container) {
+				c.Command = []string{"sh", "-c", "sleep 3; exit 42"}
+				if restarts {
+					c.RestartPolicy = new(corev1.ContainerRestartPolicyNever)
+					c.RestartPolicyRules = []corev1.ContainerRestartRule{{
+						Action: corev1.ContainerRestartRuleActionRestartAllContainers,
+						ExitCodes: &corev1.ContainerRestartRuleOnExitCodes{
+							Operator: corev1.ContainerRestartRuleOnExitCodesOpIn, Values: []int32{42},
+						},
+					}}
 				}
+			})
+			run := n.Task(t, v1.TaskSpec{Results: oneResult(), Steps: []v1.Step{
+				kube.Script("write", "printf x >> $(results.digest.path); sleep 10"), kube.Script("later", "true"),
+			}})
+			if restarts {
+				// It was stopped, and its results may have been read then. If not, the message is that of the second start.
+				suite.WantFailed(t, run.Status.Condition(), v1.TaskRunReasonFailed, "step-write")
+				if m := run.Status.Condition().Message; !strings.Contains(m, "started again") && !strings.Contains(m, "terminated") {
+					t.Errorf("the message names no cause: %s", m)
+				}
+				return
+			}
+			suite.WantSucceeded(t, run.Status.Condition())
+			if got := kube.Values(run)["digest"].String; got != "x" {
+				t.Errorf("the result is %q", got)
 			}
 		},
 	})

@@ -75,8 +75,8 @@ func (s Shape) Status() v1.TaskRunStatus {
 	return status
 }
 
-// Object builds the run or pod; of Copied pods, the TaskRun. Every step and every container prints a line when it starts and when it ends. The log
-// therefore shows these times to the microsecond, independent of the controller.
+// Object builds the run or pod; of Copied pods, the TaskRun. Every step and every container prints a line when it starts and when
+// it ends. The log therefore shows these times to the microsecond, independent of the controller.
 func (s Shape) Object(namespace, name, image string) client.Object {
 	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}
 	switch {

@@ -13,6 +13,9 @@ import (
 	"github.com/sluice-ci/sluice/test/testutil/kube"
 )
 
+// original is the name of the TaskRun whose pod is copied.
+const original = "original"
+
 // builder returns the object that is created by a name.
 type builder func(name string) client.Object
 
@@ -30,26 +33,30 @@ func (b *Bench) builder(ctx context.Context, shape load.Shape) (builder, error) 
 	}, nil
 }
 
-// copier returns the builder of pods with the spec of the pod of a TaskRun.
+// copier returns the builder of pods with the spec of the pod of a TaskRun, and with the annotations that it has in the end: its steps
+// may wait for one of them.
 func (b *Bench) copier(ctx context.Context, shape load.Shape) (builder, error) {
-	run, pod := shape.Object(b.Namespace, "original", b.Image), &corev1.Pod{}
-	if err := b.Client.Create(ctx, run); err != nil {
-		return nil, fmt.Errorf("cannot create TaskRun %q: %w", run.GetName(), err)
+	run, pod := &v1.TaskRun{}, &corev1.Pod{}
+	if err := b.Client.Create(ctx, shape.Object(b.Namespace, original, b.Image)); err != nil {
+		return nil, fmt.Errorf("cannot create TaskRun %q: %w", original, err)
 	}
 	err := kube.Poll(ctx, func(ctx context.Context) (bool, error) {
-		pods := &corev1.PodList{}
-		if err := b.Client.List(ctx, pods, client.InNamespace(b.Namespace)); err != nil || len(pods.Items) == 0 {
+		if err := b.Client.Get(ctx, client.ObjectKey{Namespace: b.Namespace, Name: original}, run); err != nil || !run.Status.Done() {
 			return false, err
 		}
-		pod = &pods.Items[0]
-		return pod.Status.Phase == corev1.PodSucceeded, failure(pod)
+		if c := run.Status.Condition(); c.Status != metav1.ConditionTrue {
+			return false, fmt.Errorf("it has failed: %s: %s", c.Reason, c.Message)
+		}
+		err := b.Client.Get(ctx, client.ObjectKey{Namespace: b.Namespace, Name: run.Status.PodName}, pod)
+		return pod.Status.Phase == corev1.PodSucceeded, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("cannot copy the pod of TaskRun %q: %w", run.GetName(), err)
+		return nil, fmt.Errorf("cannot copy the pod of TaskRun %q: %w", original, err)
 	}
 	pod.Spec.NodeName = ""
 	return func(name string) client.Object {
-		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: b.Namespace, Name: name}, Spec: *pod.Spec.DeepCopy()}
+		meta := metav1.ObjectMeta{Namespace: b.Namespace, Name: name, Annotations: pod.Annotations}
+		return &corev1.Pod{ObjectMeta: meta, Spec: *pod.Spec.DeepCopy()}
 	}, b.clean(ctx)
 }
 
