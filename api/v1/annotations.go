@@ -56,6 +56,10 @@ const AnnotationOnError = "pipeline.tekton.dev/pipeline-task-on-error"
 // the number of the attempt, counted from 0, "/", and the count.
 const AnnotationPodsRemade = "sluice.dev/pods-remade"
 
+// AnnotationCombination on a child of a task with a matrix is the index of its combination, counted from 0, "/", and the number of
+// combinations.
+const AnnotationCombination = "sluice.dev/combination"
+
 // AnnotationStopRequested on a CustomRun is the time at which its PipelineRun asked it to stop, in RFC 3339.
 const AnnotationStopRequested = "sluice.dev/stop-requested"
 
@@ -103,7 +107,7 @@ func ConversionAnnotations() []string {
 // from one object to another, because a user may have set them on the source.
 func ControllerAnnotations() []string {
 	return []string{AnnotationStoppedAt, AnnotationSteps, AnnotationFinal, AnnotationUnread, AnnotationPodsRemade, AnnotationOnError,
-		AnnotationStopRequested, AnnotationStopReason, AnnotationEvents}
+		AnnotationCombination, AnnotationStopRequested, AnnotationStopReason, AnnotationEvents}
 }
 
 // FinalPodTemplate and the others are the parts of a TaskRun's spec that AnnotationFinal can list.

@@ -68,11 +68,10 @@ func childName(pr *v1.PipelineRun, task string, index int) string {
 
 // child returns the child of a task, whose values have been substituted, for one combination of its matrix. An error is about
 // a variable of the run.
-func (b *childBuilder) child(s *TaskState, st taskStart, combination matrix.Combination, index int,
-	vars substitute.Variables) (Run, error) {
+func (b *childBuilder) child(s *TaskState, st taskStart, combination matrix.Combination, at place, vars substitute.Variables) (Run, error) {
 	p := part{
 		state: s, start: st, task: st.task, combination: combination, vars: vars, override: b.overrides[st.task.Name],
-		name: childName(b.pr, st.task.Name, index),
+		name: childName(b.pr, st.task.Name, at.index), place: at,
 	}
 	if p.override == nil {
 		p.override = &v1.PipelineTaskRunSpec{}
@@ -91,7 +90,8 @@ type part struct {
 	// override is what the run says about the task; it is never nil.
 	override *v1.PipelineTaskRunSpec
 	// name is the name of the child.
-	name string
+	name  string
+	place place
 }
 
 // serviceAccount returns the service account for the child of a task.
@@ -164,19 +164,22 @@ func (b *childBuilder) pipelineLabel() string {
 }
 
 // annotations come from the same sources as labels, except those that an object does not pass on.
-func (b *childBuilder) annotations(s *TaskState, task *v1.PipelineTask, override *v1.PipelineTaskRunSpec) map[string]string {
+func (b *childBuilder) annotations(p part) map[string]string {
 	out := map[string]string{}
-	if task.Embedded() != nil {
-		maps.Copy(out, task.TaskSpec.Metadata.Annotations)
+	if p.task.Embedded() != nil {
+		maps.Copy(out, p.task.TaskSpec.Metadata.Annotations)
 	}
 	maps.Copy(out, b.pr.Annotations)
-	if override.Metadata != nil {
-		maps.Copy(out, override.Metadata.Annotations)
+	if p.override.Metadata != nil {
+		maps.Copy(out, p.override.Metadata.Annotations)
 	}
 	out = annotations.Inherited(out)
-	b.traced(out, task)
-	if s.ContinuesOnError {
+	b.traced(out, p.task)
+	if p.state.ContinuesOnError {
 		out[v1.AnnotationOnError] = string(v1.OnErrorContinue)
+	}
+	if text := p.place.String(); text != "" {
+		out[v1.AnnotationCombination] = text
 	}
 	return out
 }

@@ -145,7 +145,7 @@ func orphansOf(byTask map[string][]v1.ChildReference, tasks []TaskState, find fi
 		if s.Phase != Waiting {
 			continue
 		}
-		// Those of a matrix end with their indices.
+		// Those of a matrix end with their indices, unless their names were too long.
 		references := slices.SortedFunc(slices.Values(byTask[s.Task.Name]), func(a, b v1.ChildReference) int {
 			return cmp.Or(cmp.Compare(len(a.Name), len(b.Name)), cmp.Compare(a.Name, b.Name))
 		})
@@ -157,6 +157,7 @@ func orphansOf(byTask map[string][]v1.ChildReference, tasks []TaskState, find fi
 			}
 			found[s.Task.Name] = append(found[s.Task.Name], child)
 		}
+		slices.SortStableFunc(found[s.Task.Name], func(a, b Child) int { return cmp.Compare(placeOf(a.Run).index, placeOf(b.Run).index) })
 	}
 	return found, nil
 }

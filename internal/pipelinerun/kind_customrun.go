@@ -56,7 +56,7 @@ func (customRuns) Build(b *childBuilder, p part) (Run, error) {
 			Namespace:       b.pr.Namespace,
 			Name:            p.name,
 			Labels:          b.labels(p.state, p.task, p.override),
-			Annotations:     b.annotations(p.state, p.task, p.override),
+			Annotations:     b.annotations(p),
 			OwnerReferences: b.owners(),
 		},
 		Spec: v1beta1.CustomRunSpec{
@@ -136,7 +136,7 @@ func (c customRun) Progress() Progress {
 func TrimCustomRun(c *v1beta1.CustomRun) {
 	partial.CustomRun.Put(c)
 	c.ManagedFields = nil
-	c.Annotations = only(c.Annotations, v1.AnnotationStopRequested, v1.AnnotationEvents)
+	c.Annotations = only(c.Annotations, v1.AnnotationStopRequested, v1.AnnotationEvents, v1.AnnotationCombination)
 	c.Spec.CustomRef, c.Spec.CustomSpec, c.Spec.Params, c.Spec.Workspaces = nil, nil, nil, nil
 	c.Status.Annotations, c.Status.Results, c.Status.RetriesStatus, c.Status.ExtraFields = nil, nil, nil, nil
 	for i := range c.Status.Conditions {

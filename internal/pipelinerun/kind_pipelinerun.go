@@ -49,7 +49,7 @@ func (pipelineRuns) Build(b *childBuilder, p part) (Run, error) {
 			Namespace:       b.pr.Namespace,
 			Name:            p.name,
 			Labels:          b.labels(p.state, p.task, p.override),
-			Annotations:     b.annotations(p.state, p.task, p.override),
+			Annotations:     b.annotations(p),
 			OwnerReferences: b.owners(),
 		},
 		Spec: v1.PipelineRunSpec{

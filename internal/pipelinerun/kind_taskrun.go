@@ -46,7 +46,7 @@ func (taskRuns) Build(b *childBuilder, p part) (Run, error) {
 			Namespace:       b.pr.Namespace,
 			Name:            p.name,
 			Labels:          b.labels(p.state, p.task, p.override),
-			Annotations:     markFinal(b.annotations(p.state, p.task, p.override), unread),
+			Annotations:     markFinal(b.annotations(p), unread),
 			OwnerReferences: b.owners(),
 		},
 		Spec: v1.TaskRunSpec{

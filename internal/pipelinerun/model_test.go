@@ -363,6 +363,9 @@ func (m *model) wants(w *world, task string) v1.Value {
 	if task != "list" {
 		return v1.StringValue("v")
 	}
+	if made, all := w.madeFor("m"), m.combinations("m"); made != all {
+		m.findf(w, "task %s takes results of %d of %d combinations", task, made, all)
+	}
 	list := v1.ArrayValue()
 	for _, tr := range w.children {
 		if len(tr.Status.Results) > 0 && tr.Labels[v1.LabelPipelineTask] == "m" {
@@ -370,6 +373,27 @@ func (m *model) wants(w *world, task string) v1.Value {
 		}
 	}
 	return list
+}
+
+// combinations is how many TaskRuns a task must have: the pipelines of the model have matrices of one param.
+func (m *model) combinations(task string) int {
+	for _, p := range slices.Concat(m.spec.Tasks, m.spec.Finally) {
+		if p.Name == task && p.Matrix != nil {
+			return len(p.Matrix.Params[0].Value.Array)
+		}
+	}
+	return 1
+}
+
+// madeFor returns how many TaskRuns of a task were created.
+func (w *world) madeFor(task string) int {
+	n := 0
+	for _, tr := range w.children {
+		if tr.Labels[v1.LabelPipelineTask] == task {
+			n++
+		}
+	}
+	return n
 }
 
 // checkEnd holds a run that has ended against what is true of every run.
@@ -430,7 +454,14 @@ func (m *model) checkOutcome(w *world) {
 		}
 	}
 	if !succeeded {
+		m.checkCancelled(w)
 		return
+	}
+	for i := range status.ChildReferences {
+		task := status.ChildReferences[i].PipelineTaskName
+		if made, all := w.madeFor(task), m.combinations(task); made != all {
+			m.findf(w, "it succeeded with %d of %d TaskRuns of task %s", made, all, task)
+		}
 	}
 	for _, declared := range m.spec.Results {
 		task, _, _ := strings.Cut(strings.TrimPrefix(declared.Value.String, "$(tasks."), ".")
@@ -442,6 +473,19 @@ func (m *model) checkOutcome(w *world) {
 			m.findf(w, "it has result %s, which was not written", declared.Name)
 		}
 	}
+}
+
+// checkCancelled: a run is cancelled only if its user or the time stopped it, or a TaskRun was cancelled.
+func (m *model) checkCancelled(w *world) {
+	if w.pr.Status.Condition().Reason != v1.PipelineRunReasonCancelled || w.pr.Spec.Status != "" || w.hour > 0 {
+		return
+	}
+	for _, tr := range w.children {
+		if c := tr.Status.Condition(); c != nil && c.Reason == v1.TaskRunReasonCancelled {
+			return
+		}
+	}
+	m.findf(w, "it was cancelled by nothing: %s", w.pr.Status.Condition().Message)
 }
 
 // checkWaysOut reports the worlds from which a run does not end without a disturbance.

@@ -46,7 +46,7 @@ func ended(pr *v1.PipelineRun, obs Observation, plan Plan, t *summary) *Outcome 
 		values, absent, err = substitute.PipelineResults(obs.Spec.Results, obs.Vars, plan.Results)
 	}
 	if reason, message := failure(pr, obs, plan, t); reason != "" {
-		message += unansweredNote(plan.unanswered())
+		message += unansweredNote(plan.unanswered()) + plan.incompleteNote()
 		return &Outcome{Condition: v1.Failed(reason, message), Results: values}
 	}
 	if err != nil {
@@ -98,6 +98,17 @@ func unansweredNote(names []string) string {
 		"still run", StopGrace, list)
 }
 
+// incompleteNote returns the last part of a message, about matrices of which not all combinations were started.
+func (p *Plan) incompleteNote() string {
+	note := ""
+	for i := range p.Tasks {
+		if s := &p.Tasks[i]; s.incomplete() {
+			note += fmt.Sprintf("; of the %d combinations of task %q, %d were started", s.combinations(), s.Task.Name, len(s.Children))
+		}
+	}
+	return note
+}
+
 func gracefully(pr *v1.PipelineRun) bool {
 	return pr.Spec.Status == v1.PipelineRunSpecStatusCancelledRunFinally || pr.Spec.Status == v1.PipelineRunSpecStatusStoppedRunFinally
 }
@@ -128,7 +139,8 @@ func (p *Plan) timedOut(pr *v1.PipelineRun, obs Observation) string {
 	deadlines := deadlinesOf(start, begun, obs.Timeouts)
 	for i := range p.Tasks {
 		s := &p.Tasks[i]
-		late := slices.ContainsFunc(s.Children, func(c Child) bool { return c.timedOut(deadlines.of(s)...) })
+		late := slices.ContainsFunc(s.Children, func(c Child) bool { return c.timedOut(deadlines.of(s)...) }) ||
+			s.incomplete() && slices.ContainsFunc(deadlines.of(s), func(d time.Time) bool { return passed(obs.Now, d) })
 		if s.Skipped != nil {
 			late = slices.Contains([]string{
 				v1.SkipReasonTimedOut, v1.SkipReasonTasksTimedOut, v1.SkipReasonFinallyTimedOut,

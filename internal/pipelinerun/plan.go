@@ -121,22 +121,44 @@ func newPlanner(in Inputs, before Plan) *planner {
 	return p
 }
 
-// learn updates the tasks whose children were found, or do not exist any more.
+// learn updates the tasks whose children do not exist any more.
 func (p *planner) learn() {
-	if len(p.Orphans)+len(p.Lost) == 0 {
+	if len(p.Lost) == 0 {
 		return
 	}
 	for i := range p.plan.Tasks {
 		s := &p.plan.Tasks[i]
-		if orphans := p.Orphans[s.Task.Name]; s.Phase == Waiting && !p.wanted[i] {
-			s.Children = orphans
-		}
-		s.Children = slices.Clone(s.Children)
-		for j := range s.Children {
-			c := &s.Children[j]
-			c.Lost = c.Lost || p.Lost[childKey(c.Run.Kind().Name(), c.Run.GetName())]
-		}
+		s.Children = p.withLost(s.Children)
 		s.update()
+	}
+}
+
+// withLost returns a copy of children, in which those that do not exist any more are Lost.
+func (p *planner) withLost(children []Child) []Child {
+	children = slices.Clone(children)
+	for i := range children {
+		c := &children[i]
+		c.Lost = c.Lost || p.Lost[childKey(c.Run.Kind().Name(), c.Run.GetName())]
+	}
+	return children
+}
+
+// adopt gives a task that is about to be skipped the children that it has already, and reports whether there are any. The children of a
+// task that may still start are not adopted, because some may be missing: their creation finds those that exist.
+func (p *planner) adopt(s *TaskState) bool {
+	orphans := p.Orphans[s.Task.Name]
+	if len(orphans) == 0 {
+		return false
+	}
+	s.Children = p.withLost(orphans)
+	s.update()
+	return true
+}
+
+// skip skips a task, unless it has children.
+func (p *planner) skip(s *TaskState, reason string) {
+	if !p.adopt(s) {
+		s.skip(reason, nil)
 	}
 }
 
@@ -234,7 +256,7 @@ func (p *planner) mayStart(i int, s *TaskState) bool {
 		case !parent.Phase.done():
 			return false
 		case parent.Phase == Skipped && parent.Skipped.Reason != v1.SkipReasonWhen:
-			s.skip(v1.SkipReasonParents, nil)
+			p.skip(s, v1.SkipReasonParents)
 			return false
 		case parent.Phase != Skipped && !parent.Phase.passed():
 			return false
@@ -247,7 +269,7 @@ func (p *planner) mayStart(i int, s *TaskState) bool {
 func (p *planner) skipIfStopped(s *TaskState) bool {
 	stop := p.plan.Stops.of(s)
 	if stop.Reason != "" {
-		s.skip(stop.Reason, nil)
+		p.skip(s, stop.Reason)
 	}
 	return stop.Reason != ""
 }

@@ -22,6 +22,10 @@ func (p *planner) decide(i int, vars substitute.Variables) {
 		*s, p.plan.Need = before, &Need{Orphans: true}
 		return
 	}
+	if (problem != nil || s.Skipped != nil) && p.adopt(&before) {
+		*s = before
+		return
+	}
 	if problem != nil {
 		p.fail(s, problem)
 		return
@@ -74,11 +78,11 @@ func (p *planner) prepare(s *TaskState, vars substitute.Variables) (*Wanted, *Pr
 		return nil, problem
 	}
 	for i, combination := range combinations {
-		index := -1
+		at := place{index: -1}
 		if task.Matrix != nil {
-			index = i
+			at = place{i, len(combinations)}
 		}
-		child, err := p.Builder.child(s, start, combination, index, vars)
+		child, err := p.Builder.child(s, start, combination, at, vars)
 		if err != nil {
 			return nil, cannotStart(s.Task.Name, err.Error(), v1.PipelineRunReasonValidationFailed, v1.SkipReasonInvalid)
 		}

@@ -34,20 +34,26 @@ func smallPipelines() map[string]*v1.PipelineRun {
 		pr.Spec.PipelineSpec.Results = []v1.PipelineResult{{Name: "out", Value: v1.StringValue("$(tasks.a.results.r)")}}
 		return pr
 	}
+	late := guarded("a", never)
+	late.TaskSpec.Results, late.RunAfter = []v1.TaskResult{{Name: "r"}}, []string{"z"}
+	fannedLate := *fanned.DeepCopy()
+	fannedLate.RunAfter = []string{"a"}
 	return map[string]*v1.PipelineRun{
-		"One":            withResult(run(producing("a", "r"))),
-		"Chain":          run(plain("a"), plain("b", "a")),
-		"Parallel":       run(plain("a"), plain("b")),
-		"Result":         withResult(run(producing("a", "r"), taking("use", "$(tasks.a.results.r)"))),
-		"Guard":          run(producing("a", "r"), guarded("b", if1), plain("c", "b")),
-		"Skipped":        run(skipped, taking("use", "$(tasks.a.results.r)"), plain("c", "a")),
-		"Continues":      run(continuing, taking("use", "$(tasks.a.results.r)")),
-		"Matrix":         run(fanned, list),
-		"Finally":        finally(run(plain("a")), plain("f")),
-		"FinallyResult":  withResult(finally(run(producing("a", "r")), taking("use", "$(tasks.a.results.r)"))),
-		"FinallyMatrix":  finally(run(fanned), list),
-		"FinallyOfChain": finally(run(plain("a"), plain("b", "a")), plain("f")),
-		"TwoOfFinally":   finally(run(plain("a")), plain("f"), guarded("g", if0())),
+		"MatrixAfterSkip": run(plain("z"), late, taking("use", "$(tasks.a.results.r)"), fannedLate),
+		"TwoChains":       run(plain("c"), producing("a", "r"), plain("e", "c"), taking("use", "$(tasks.a.results.r)")),
+		"One":             withResult(run(producing("a", "r"))),
+		"Chain":           run(plain("a"), plain("b", "a")),
+		"Parallel":        run(plain("a"), plain("b")),
+		"Result":          withResult(run(producing("a", "r"), taking("use", "$(tasks.a.results.r)"))),
+		"Guard":           run(producing("a", "r"), guarded("b", if1), plain("c", "b")),
+		"Skipped":         run(skipped, taking("use", "$(tasks.a.results.r)"), plain("c", "a")),
+		"Continues":       run(continuing, taking("use", "$(tasks.a.results.r)")),
+		"Matrix":          run(fanned, list),
+		"Finally":         finally(run(plain("a")), plain("f")),
+		"FinallyResult":   withResult(finally(run(producing("a", "r")), taking("use", "$(tasks.a.results.r)"))),
+		"FinallyMatrix":   finally(run(fanned), list),
+		"FinallyOfChain":  finally(run(plain("a"), plain("b", "a")), plain("f")),
+		"TwoOfFinally":    finally(run(plain("a")), plain("f"), guarded("g", if0())),
 	}
 }
 

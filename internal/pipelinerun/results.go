@@ -106,13 +106,13 @@ func (t trimmed) Result(task, result string) (v1.Value, bool) {
 	return value, ok
 }
 
-// Combinations returns how many children a task has.
+// Combinations returns how many combinations the matrix of a task has; 1 for a task without one.
 func (v view) Combinations(task string) (int, bool) {
 	s := v.tasks[task]
 	if s == nil || len(s.Children) == 0 {
 		return 0, false
 	}
-	return len(s.Children), true
+	return max(len(s.Children), s.combinations()), true
 }
 
 // tooMuchError means that the results that one task needs exceed what its params can hold.
@@ -160,10 +160,10 @@ func (r *results) known(task string, wanted needs, tasks map[string]*TaskState) 
 	return true, nil
 }
 
-// mayHaveResults reports whether the results of a task can be read. If one child of a matrix is gone, the results of the others
-// are not those of the task.
+// mayHaveResults reports whether the results of a task can be read. If one child of a matrix is gone, or was not created, the results
+// of the others are not those of the task.
 func mayHaveResults(s *TaskState) bool {
-	return s != nil && len(s.Children) > 0 && s.Phase.done() && !slices.ContainsFunc(s.Children, func(c Child) bool { return c.Lost })
+	return s != nil && len(s.Children) > 0 && s.Phase.done() && !s.incomplete() && !slices.ContainsFunc(s.Children, func(c Child) bool { return c.Lost })
 }
 
 // load reads what is needed and not known yet. Of each child only the needed parts stay in memory, and loading stops as

@@ -44,8 +44,8 @@ type TaskState struct {
 	Final bool
 	// ContinuesOnError is true when a failure of the task is ignored.
 	ContinuesOnError bool
-	// Children are its runs, in the order of the combinations of its matrix. Either all have been created, or the list is
-	// empty.
+	// Children are its runs, in the order of the combinations of its matrix. All have been created, or the list is empty, unless the
+	// task was given up meanwhile: then it is incomplete.
 	Children []Child
 	// Skipped is why the task will not run; nil if it may.
 	Skipped *v1.SkippedTask
@@ -74,8 +74,23 @@ func (s *TaskState) update() {
 		s.Phase = Waiting
 	default:
 		s.Phase = phaseOf(s.Children, s.ContinuesOnError)
+		if s.Phase.passed() && s.incomplete() {
+			s.Phase = Cancelled
+		}
 	}
 }
+
+// combinations returns the number of combinations of the matrix, as the children have it; 0 if none does.
+func (s *TaskState) combinations() int {
+	most := 0
+	for i := range s.Children {
+		most = max(most, placeOf(s.Children[i].Run).of)
+	}
+	return most
+}
+
+// incomplete reports whether the matrix has combinations without a child. They will not be created.
+func (s *TaskState) incomplete() bool { return s.combinations() > len(s.Children) }
 
 // phaseOf combines the children of a task. As long as one is running, so is the task.
 func phaseOf(children []Child, continuesOnError bool) Phase {
