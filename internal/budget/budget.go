@@ -34,6 +34,12 @@ func NewFair(limit, large int64, perOwner, inAll int) *Budget {
 	return &Budget{limit: limit, large: large, perOwner: perOwner, inAll: inAll, larges: map[string]int{}}
 }
 
+// Shared sets the maximum bytes of all leases of one owner. It returns the Budget, of which there must be no lease yet.
+func (b *Budget) Shared(share int64) *Budget {
+	b.share, b.owned = min(share, b.limit), map[string]int64{}
+	return b
+}
+
 // Held returns the bytes of all leases together.
 func (b *Budget) Held() int64 {
 	b.mu.Lock()

@@ -11,7 +11,7 @@ type line struct {
 // NewShared returns a Budget in which each owner may have at most share bytes, and whose leases can wait for room. Owners
 // take turns, so an owner with a thousand waiting leases delays another owner by only one lease.
 func NewShared(limit, share int64) *Budget {
-	return &Budget{limit: limit, share: min(share, limit), owned: map[string]int64{}}
+	return New(limit).Shared(share)
 }
 
 // Most returns the maximum bytes of one lease.

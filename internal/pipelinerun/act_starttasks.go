@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"sync/atomic"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -24,7 +26,8 @@ func (r *Reconciler) startTasks(ctx context.Context, pr *v1.PipelineRun, plan Pl
 		planned = append(planned, plan.Wanted[i].Runs...)
 	}
 	all := make([]createResult, len(planned))
-	reconcile.Each(len(planned), func(i int) { all[i] = r.createChild(ctx, pr, planned[i]) })
+	full := &quotaAnswer{}
+	reconcile.Each(len(planned), func(i int) { all[i] = r.createChild(ctx, pr, planned[i], full) })
 	effect, err := effectOf(plan, all)
 	if err != nil {
 		return effect, err
@@ -87,17 +90,47 @@ func (e *Effect) add(task string, w *Wanted, all []createResult) error {
 	return nil
 }
 
+// quotaAnswer is the first answer in a pass that a quota is full. The pass then sends no further request for the same answer.
+type quotaAnswer struct{ text atomic.Pointer[string] }
+
+func (q *quotaAnswer) get() string {
+	if text := q.text.Load(); text != nil {
+		return *text
+	}
+	return ""
+}
+
 // createChild creates one child, or adopts it. The planned child shares memory with the cache, and the API server's response
-// is written into the created one.
-func (r *Reconciler) createChild(ctx context.Context, pr *v1.PipelineRun, planned Run) createResult {
+// is written into the created one. After a quota was full, it only adopts what the cache has.
+func (r *Reconciler) createChild(ctx context.Context, pr *v1.PipelineRun, planned Run, full *quotaAnswer) createResult {
+	if existing := r.cachedChild(ctx, pr, planned); existing != nil {
+		return createResult{run: existing, refused: otherTask(planned, existing)}
+	}
+	if answer := full.get(); answer != "" {
+		return createResult{waiting: answer}
+	}
 	wanted, found := planned.Copy(), planned.Kind().New()
 	kind := reconcile.ChildKind[client.Object]{Noun: planned.Kind().Name(), New: found.Object}
 	creation, waiting, err := create(ctx, r, pr, kind, wanted.Object())
+	if creation.Quota {
+		full.text.CompareAndSwap(nil, &waiting)
+	}
 	result := createResult{run: wanted, waiting: waiting, refused: creation.Refused, err: err}
 	if creation.Adopted {
 		result.run, result.refused = found, otherTask(planned, found)
 	}
 	return result
+}
+
+// cachedChild returns the child of a run that the cache has under the name of a planned one; nil if it has none. An earlier pass has
+// created it and could not record it. So passes that wait, for example for a quota, send no request for it.
+func (r *Reconciler) cachedChild(ctx context.Context, pr *v1.PipelineRun, planned Run) Run {
+	found := planned.Kind().New()
+	err := r.Client.Get(ctx, client.ObjectKeyFromObject(planned.Object()), found.Object(), client.UnsafeDisableDeepCopy)
+	if err != nil || !metav1.IsControlledBy(found, pr) || found.GetDeletionTimestamp() != nil {
+		return nil // its creation decides
+	}
+	return found
 }
 
 // create creates an object that the run owns, or adopts it. It returns what the run must wait for before that, if anything.

@@ -87,8 +87,7 @@ func (r *Reconciler) finder(ctx context.Context, pr *v1.PipelineRun) finder {
 		found := kindNamed(ref.Kind).New()
 		err := r.Client.Get(ctx, key, found.Object(), client.UnsafeDisableDeepCopy)
 		if apierrors.IsNotFound(err) {
-			// It may have been created just now. Before it counts as lost, the API server is read.
-			err = r.Live.Get(ctx, key, found.Object())
+			err = r.readLost(ctx, pr, ref, found, err)
 		}
 		switch {
 		case apierrors.IsNotFound(err), meta.IsNoMatchError(err), err == nil && !metav1.IsControlledBy(found, pr):
@@ -101,6 +100,20 @@ func (r *Reconciler) finder(ctx context.Context, pr *v1.PipelineRun) finder {
 		}
 		return Child{Reference: ref, Run: found, Unanswered: found.Progress().unanswered(r.Clock.Now())}, nil
 	}
+}
+
+// readLost reads a child from the API server that the cache does not have, because it may have been created just now. It does so only
+// until the API server does not have it either.
+func (r *Reconciler) readLost(ctx context.Context, pr *v1.PipelineRun, ref v1.ChildReference, into Run, missing error) error {
+	lost := string(pr.UID) + "/" + childKey(ref.Kind, ref.Name)
+	if _, known := r.lost.Get(lost); known {
+		return missing
+	}
+	err := r.Live.Get(ctx, types.NamespacedName{Namespace: pr.Namespace, Name: ref.Name}, into.Object())
+	if apierrors.IsNotFound(err) {
+		r.lost.Add(lost, nil)
+	}
+	return err
 }
 
 // owned returns references to all children of these kinds that the run owns, by task. It reads from the API server.

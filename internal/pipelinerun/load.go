@@ -21,7 +21,13 @@ type loader struct {
 	lease *budget.Lease
 	// loaded are the results that were read.
 	loaded *results
+	// reads counts the children that were read.
+	reads int
 }
+
+// maxReads is after how many reads of children a pass records what it has decided, and ends. The next one continues from there. So a
+// pass is short whatever its tasks need, and others have their turns.
+const maxReads = 1024
 
 // reader reads a complete child from the API server. Gone reports that this child no longer exists.
 type reader func(ctx context.Context, child Run) (whole Run, gone bool, err error)
@@ -36,6 +42,10 @@ func (l *loader) complete(ctx context.Context, in Inputs) (Plan, error) {
 	in.Loaded = l.loaded
 	p := plan(in, Plan{})
 	for p.Need != nil {
+		if l.reads >= maxReads && !p.Need.Orphans && p.decided(in.Obs.Tasks) {
+			p.Need, p.More = nil, true
+			break
+		}
 		err := l.load(ctx, &in, p)
 		if lost, ok := errors.AsType[*lostError](err); ok {
 			// The task has now failed, which may change every decision. Each child is lost only once.
@@ -61,7 +71,11 @@ func (l *loader) load(ctx context.Context, in *Inputs, p Plan) error {
 		return err
 	}
 	l.loaded.forget(p.Need.Keep)
-	err := l.loaded.load(ctx, l.read, p.Need.Results, byName(p.Tasks))
+	counted := func(ctx context.Context, child Run) (Run, bool, error) {
+		l.reads++
+		return l.read(ctx, child)
+	}
+	err := l.loaded.load(ctx, counted, p.Need.Results, byName(p.Tasks))
 	if _, tooMuch := errors.AsType[*tooMuchError](err); tooMuch {
 		l.loaded.tooMuch[p.Need.Task] = err
 		return nil

@@ -326,6 +326,16 @@ func (p *Plan) anyLost() bool {
 	})
 }
 
+// decided reports whether the plan decides about a task that was undecided before.
+func (p *Plan) decided(before []TaskState) bool {
+	for i := range p.Tasks {
+		if p.Tasks[i].Phase != before[i].Phase {
+			return true
+		}
+	}
+	return len(p.Wanted) > 0
+}
+
 // startsFinally reports whether the tasks of finally can start: all others are done, and nothing stops them.
 func (p *Plan) startsFinally() bool {
 	return p.tasksDone() && p.Stops.Finally.Reason == "" && slices.ContainsFunc(p.Tasks, func(s TaskState) bool { return s.Final })

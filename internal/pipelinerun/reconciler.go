@@ -8,9 +8,12 @@ import (
 	"fmt"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/lru"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -78,12 +81,18 @@ type Reconciler struct {
 	resolver *resolve.Resolver
 	statuses reconcile.Statuses[*v1.PipelineRun, v1.PipelineRunStatus]
 	loop     reconcile.Loop[*v1.PipelineRun, v1.PipelineRunStatus]
+	// lost are the children that the API server did not have, each with the UID of its run. No child is created twice.
+	lost *lru.Cache
 }
+
+// maxLost is how many lost children a reconciler remembers. It reads others from the API server again in each pass.
+const maxLost = 1 << 14
 
 // NewReconciler returns a Reconciler.
 func NewReconciler(d Dependencies) *Reconciler {
 	r := &Reconciler{
 		Dependencies: d,
+		lost:         lru.New(maxLost),
 		resolver:     d.Requests.Join(resolve.New(d.Client, d.Live).Governed(d.Config)).Verified(d.Trust),
 		statuses: reconcile.Statuses[*v1.PipelineRun, v1.PipelineRunStatus]{
 			Kind: runKind(), Client: d.Client, Live: d.Live, Recorder: d.Recorder, Clock: d.Clock,
@@ -114,7 +123,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 	return r.watchCustomRuns(mgr, built)
 }
 
-// ends selects the changes of a child that matter to its PipelineRun: its end and its deletion.
+// ends selects the changes of a child that matter to its PipelineRun: its end, its deletion, and that it gets another owner.
 func ends() predicate.Predicate {
 	done := func(o client.Object) bool {
 		child, ok := childOf(o)
@@ -122,8 +131,18 @@ func ends() predicate.Predicate {
 	}
 	return predicate.Funcs{
 		CreateFunc: func(e event.CreateEvent) bool { return done(e.Object) },
-		UpdateFunc: func(e event.UpdateEvent) bool { return !done(e.ObjectOld) && done(e.ObjectNew) },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			return !done(e.ObjectOld) && done(e.ObjectNew) || controllerOf(e.ObjectOld) != controllerOf(e.ObjectNew)
+		},
 	}
+}
+
+// controllerOf returns the UID of the owner that controls an object; "" if there is none.
+func controllerOf(o client.Object) types.UID {
+	if owner := metav1.GetControllerOf(o); owner != nil {
+		return owner.UID
+	}
+	return ""
 }
 
 // Reconcile reconciles one PipelineRun.

@@ -33,10 +33,14 @@ const (
 	// At most heavyInAll reconciles hold more than light at once, and heavyOfOne of one namespace. The rest of the memory is
 	// always available for reconciles with few results.
 	heavyInAll, heavyOfOne = 2, 1
+	// shareOfOne is the maximum of all reconciles of one namespace, so that those of others can always read results.
+	shareOfOne = Memory * 3 / 4
 )
 
 // NewMemory returns the budget that all reconciles share.
-func NewMemory() *budget.Budget { return budget.NewFair(Memory, light, heavyOfOne, heavyInAll) }
+func NewMemory() *budget.Budget {
+	return budget.NewFair(Memory, light, heavyOfOne, heavyInAll).Shared(shareOfOne)
+}
 
 // results are the results of finished tasks that a reconcile has read.
 type results struct {
