@@ -30,6 +30,6 @@ func addRetention(ctx context.Context, mgr ctrl.Manager, o *options, store *conf
 	})
 	return sweep.New(sweep.Options{
 		Client: mgr.GetClient(), Runs: runs, Manages: o.runs(), Config: store, Sent: sent, Recorder: mgr.GetEventRecorder(self),
-		Settings: settings, Clock: clock.RealClock{}, Meter: m.counts.Retention, Ledger: ledger,
+		Settings: settings, Beside: o.coexist, Clock: clock.RealClock{}, Meter: m.counts.Retention, Ledger: ledger,
 	}).SetupWithManager(mgr)
 }

@@ -204,7 +204,7 @@ func addTransports(mgr ctrl.Manager, restConfig *rest.Config, o *options, wake c
 	}
 	return transport.Transports{
 		config.TerminationMessage: terminationmessage.Transport{},
-		config.SidecarLogs:        sidecarlogs.New(collector, sidecarlogs.NewReviewer(mgr.GetClient(), clock.RealClock{})),
+		config.SidecarLogs:        sidecarlogs.New(collector, sidecarlogs.NewReviewer(mgr.GetClient(), clock.RealClock{})).Beside(o.coexist),
 	}, nil
 }
 

@@ -34,9 +34,13 @@ func Default() Config {
 // Limits returns the settings that restrict the contents of objects. They apply when an object is admitted, and again when a
 // run starts.
 func (c *Config) Limits() validation.Limits {
-	return validation.Limits{
+	limits := validation.Limits{
 		MatrixCombinations: c.Defaults.MaxMatrixCombinations,
 		ForbiddenEnv:       c.Defaults.ForbiddenEnv,
 		NoInlineSpec:       c.Flags.NoInlineSpec,
 	}
+	if template := c.Defaults.PodTemplate; template != nil {
+		limits.OwnEnv = template.Env
+	}
+	return limits
 }

@@ -58,6 +58,21 @@ func TestPolicyHoldsWithoutWebhooks(t *testing.T) {
 				"default-forbidden-env": "HTTP_PROXY", "default-pod-template": "env: [{name: HTTP_PROXY, value: http://proxy}]",
 			},
 		},
+		"EnvOfInstallationInTheRun": {
+			reason: "The webhook writes the installation's own template into each new run.",
+			tr:     taskRun(setting("HTTP_PROXY", "http://proxy")),
+			setting: map[string]string{
+				"default-forbidden-env": "HTTP_PROXY", "default-pod-template": "env: [{name: HTTP_PROXY, value: http://proxy}]",
+			},
+		},
+		"EnvOtherThanOfInstallation": {
+			reason: "Another value is that of the run.",
+			tr:     taskRun(setting("HTTP_PROXY", "http://other")),
+			setting: map[string]string{
+				"default-forbidden-env": "HTTP_PROXY", "default-pod-template": "env: [{name: HTTP_PROXY, value: http://proxy}]",
+			},
+			message: `must not set "HTTP_PROXY"`,
+		},
 		"EnvOfTask": {
 			reason: "A task may set it.",
 			tr: taskRun(func(tr *v1.TaskRun) {

@@ -3,6 +3,7 @@ package validation
 import (
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -18,6 +19,8 @@ type Limits struct {
 	// ForbiddenEnv are the environment variables that the pod template of a run must not set: default-forbidden-env of
 	// config-defaults.
 	ForbiddenEnv []string
+	// OwnEnv are the variables of default-pod-template, which every new run gets. They are allowed.
+	OwnEnv []corev1.EnvVar
 	// NoInlineSpec says in which kinds no Task or Pipeline may be written out.
 	NoInlineSpec InlineSpecs
 }

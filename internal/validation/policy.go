@@ -2,7 +2,10 @@ package validation
 
 import (
 	"fmt"
+	"slices"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -80,7 +83,7 @@ func PipelineSpecPolicy(s *v1.PipelineSpec, path *field.Path, l Limits) field.Er
 }
 
 // PodTemplateEnv checks that the template of a run does not set an environment variable that the settings reserve
-// for the Task. The template may be nil.
+// for the Task. Those of the settings' own template, which a run gets when it is created, are allowed. The template may be nil.
 func PodTemplateEnv(path *field.Path, template *v1.PodTemplate, l Limits) field.ErrorList {
 	if template == nil || len(l.ForbiddenEnv) == 0 {
 		return nil
@@ -88,7 +91,7 @@ func PodTemplateEnv(path *field.Path, template *v1.PodTemplate, l Limits) field.
 	forbidden := sets.New(l.ForbiddenEnv...)
 	var errs field.ErrorList
 	for i := range template.Env {
-		if name := template.Env[i].Name; forbidden.Has(name) {
+		if name := template.Env[i].Name; forbidden.Has(name) && !l.isOwn(template.Env[i]) {
 			forbidden.Delete(name) // each is named once
 			errs = append(errs, field.Forbidden(path.Child("env").Index(i).Child("name"),
 				fmt.Sprintf("a pod template must not set %q (default-forbidden-env of ConfigMap config-defaults); "+
@@ -96,4 +99,9 @@ func PodTemplateEnv(path *field.Path, template *v1.PodTemplate, l Limits) field.
 		}
 	}
 	return errs
+}
+
+// isOwn reports whether a variable is one of the installation's own pod template, with the same value.
+func (l Limits) isOwn(variable corev1.EnvVar) bool {
+	return slices.ContainsFunc(l.OwnEnv, func(own corev1.EnvVar) bool { return equality.Semantic.DeepEqual(own, variable) })
 }

@@ -85,6 +85,8 @@ type Options struct {
 	Recorder events.EventRecorder
 	// Settings is the ConfigMap with the rules, which a warning about the whole cluster is about.
 	Settings types.NamespacedName
+	// Beside reports that the controller runs beside Tekton: the right to delete is then granted in another way.
+	Beside bool
 	// Clock returns the time.
 	Clock clock.PassiveClock
 	// Meter counts deletions.

@@ -127,8 +127,11 @@ func (s *Sweeper) warnNamespace(namespace string, runs []retention.Run, rules re
 // warnForbidden reports that the controller may not delete runs.
 func (s *Sweeper) warnForbidden(r retention.Run, err error) {
 	if s.warnings.due(ReasonForbidden) {
-		s.warn(&r, ReasonForbidden, fmt.Sprintf("%s is set, and the controller may not delete runs; grant it: kubectl apply -f "+
-			"config/enable-retention/ (%v)", config.KeyRetention, err))
+		grant := "kubectl apply -f config/enable-retention/"
+		if s.Beside {
+			grant = "see config/enable-retention/README.md for a controller beside Tekton"
+		}
+		s.warn(&r, ReasonForbidden, fmt.Sprintf("%s is set, and the controller may not delete runs; grant it: %s (%v)", config.KeyRetention, grant, err))
 	}
 }
 

@@ -19,8 +19,12 @@ import (
 // permits one namespace.
 const logAccessFolder = "config/enable-log-access-to-controller/"
 
-// GrantLogAccess is the command that permits the controller to read logs. Messages and documentation quote it.
-const GrantLogAccess = "kubectl apply -f " + logAccessFolder
+// GrantLogAccess is the command that permits the controller to read logs, and GrantBeside that for a controller beside Tekton, which has
+// another service account. Messages and documentation quote them.
+const (
+	GrantLogAccess = "kubectl apply -f " + logAccessFolder
+	GrantBeside    = "sluice install --beside-tekton --results-from sidecar-logs"
+)
 
 // CheckAccess returns a refusal for a namespace in which the controller may not read logs.
 func (m *Transport) CheckAccess(ctx context.Context, namespace string) (*transport.RefusalError, error) {
@@ -28,18 +32,21 @@ func (m *Transport) CheckAccess(ctx context.Context, namespace string) (*transpo
 	if err != nil || allowed {
 		return nil, err
 	}
-	return refusal(namespace, nil), nil
+	return m.refusal(namespace, nil), nil
 }
 
 // refusal describes the missing permission, and the command that grants it. Cause is the error of the API server, if there
 // was a request.
-func refusal(namespace string, cause error) *transport.RefusalError {
+func (m *Transport) refusal(namespace string, cause error) *transport.RefusalError {
+	everywhere, here := GrantLogAccess, fmt.Sprintf("kubectl apply -n %s -f %snamespaced/", namespace, logAccessFolder)
+	if m.beside {
+		everywhere, here = GrantBeside, fmt.Sprintf("%s --namespaced -n %s", GrantBeside, namespace)
+	}
 	message := fmt.Sprintf("results-from is %q, and the controller may not read pod logs in namespace %q (get pods/log); "+
-		"grant it with: %s, or for this namespace alone with: kubectl apply -n %s -f %snamespaced/",
-		config.SidecarLogs, namespace, GrantLogAccess, namespace, logAccessFolder)
+		"grant it with: %s, or for this namespace alone with: %s", config.SidecarLogs, namespace, everywhere, here)
 	if namespace == corev1.NamespaceAll {
 		message = fmt.Sprintf("results-from is %q, and the controller may not read pod logs in every namespace (get pods/log); runs "+
-			"with results will fail, but for those in namespaces that grant it; grant it everywhere with: %s", config.SidecarLogs, GrantLogAccess)
+			"with results will fail, but for those in namespaces that grant it; grant it everywhere with: %s", config.SidecarLogs, everywhere)
 	}
 	if cause != nil {
 		message += ": " + cause.Error()

@@ -19,11 +19,18 @@ import (
 type Transport struct {
 	collector *collect.Collector
 	access    LogAccess
+	beside    bool
 }
 
 // New returns a Transport that reads logs through the collector, if access permits it.
 func New(collector *collect.Collector, access LogAccess) *Transport {
 	return &Transport{collector: collector, access: access}
+}
+
+// Beside sets whether the controller runs beside Tekton: the right to read logs is then granted in another way. It returns the Transport.
+func (m *Transport) Beside(tekton bool) *Transport {
+	m.beside = tekton
+	return m
 }
 
 // Progress reads the log of the results sidecar as soon as it runs, and returns the present progress. Results that were read
@@ -40,7 +47,7 @@ func (m *Transport) Progress(run transport.Run) collect.Progress {
 	}
 	progress := m.collector.Progress(run.UID)
 	if apierrors.IsForbidden(progress.Err) {
-		progress.Err = refusal(run.Name.Namespace, progress.Err)
+		progress.Err = m.refusal(run.Name.Namespace, progress.Err)
 	}
 	return progress
 }

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/internal/cli/installation"
 	"github.com/sluice-ci/sluice/internal/cli/terminal"
 	"github.com/sluice-ci/sluice/internal/config"
 )
@@ -31,11 +32,15 @@ func logAccess(ctx context.Context, p *patient) []Finding {
 			return []Finding{warning("", "cannot check whether the controller may read logs: %v", err)}
 		}
 	}
-	return []Finding{judgeLogAccess(p.flags, everywhere, here, p.cluster.Namespace)}
+	grant := "sluice install --results-from sidecar-logs, or kubectl apply -f config/enable-log-access-to-controller/"
+	if p.serviceAccount().Namespace != installation.NamespaceFull {
+		grant = "sluice install --beside-tekton --results-from sidecar-logs"
+	}
+	return []Finding{judgeLogAccess(p.flags, grant, everywhere, here, p.cluster.Namespace)}
 }
 
-func judgeLogAccess(flags config.Flags, everywhere, here bool, namespace string) Finding {
-	const grant = "sluice install --results-from sidecar-logs, or kubectl apply -f config/enable-log-access-to-controller/"
+// judgeLogAccess returns what the right to read logs means for the runs of a namespace. Grant is the command that grants it.
+func judgeLogAccess(flags config.Flags, grant string, everywhere, here bool, namespace string) Finding {
 	switch {
 	case everywhere:
 		return ok("the controller may read logs in every namespace")

@@ -29,7 +29,7 @@ func (o *Options) images(ctx context.Context, c *cluster.Cluster) error {
 	o.Choice = o.Choice.WithImages(chosen)
 	if chosen.Controller == "" || chosen.Inpod == "" {
 		return clierror.New("cannot install without images: this program belongs to no release, and the cluster has no installation",
-			"build and push them, and print their references: KO_DOCKER_REPO=REGISTRY make images",
+			"build and push them, and print their references: KO_DOCKER_REPO=REGISTRY hack/images.sh",
 			"then: sluice install --image REGISTRY/controller@sha256:... --inpod-image REGISTRY/inpod@sha256:...")
 	}
 	if o.Choice.Beside {

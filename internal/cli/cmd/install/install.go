@@ -54,7 +54,7 @@ func NewCommand(t *terminal.Terminal, source cluster.Source) *cobra.Command {
 them by flags. Run it again to update.
 
 A program of a release installs the images of its release, and updates an installation whose images are in the same repository.
-To use other images, build and push them (KO_DOCKER_REPO=REGISTRY make images prints the references), and give them with --image,
+To use other images, build and push them (KO_DOCKER_REPO=REGISTRY hack/images.sh prints the references), and give them with --image,
 --inpod-image and --resolvers-image. Otherwise an installation keeps its images. Without an image of the resolvers, references to
 git, bundles, http and hub need the resolvers of another project.
 
