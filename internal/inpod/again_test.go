@@ -50,7 +50,8 @@ func TestStepIsNotRestarted(t *testing.T) {
 			second.exit(126)
 			second.complained("started again", "retries")
 			p.recorded(0, 126, frame.ReasonStartError)
-			if got := p.message(0); got.Step.Reason != frame.ReasonStartError || len(got.Results) > 0 || !strings.Contains(got.Step.Message, "started again") {
+			got := p.message(0)
+			if got.Step.Reason != frame.ReasonStartError || len(got.Results) > 0 || !strings.Contains(got.Step.Message, "started again") {
 				t.Errorf("%s: the message says %+v", tc.reason, got)
 			}
 			if lives := strings.Count(p.read("lives"), "\n"); lives != 1 {

@@ -1,16 +1,11 @@
 package pipelinerun
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"testing"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
@@ -33,26 +28,8 @@ func matrixOf(task string, combinations int, results ...string) v1.PipelineTask 
 // TestFullQuotaIsAskedOnce: passes that wait for a quota send a few requests, and not some for each child of a matrix.
 func TestFullQuotaIsAskedOnce(t *testing.T) {
 	const combinations, admitted = 200, 120
-	made := 0
-	c := newCluster(t, interceptor.Funcs{})
-	c.restart(t, interceptor.Funcs{
-		Create: func(ctx context.Context, under client.WithWatch, o client.Object, opts ...client.CreateOption) error {
-			c.mu.Lock()
-			full := made >= admitted
-			if !full {
-				made++
-			}
-			c.mu.Unlock()
-			if full {
-				return apierrors.NewForbidden(schema.GroupResource{Resource: "taskruns"}, o.GetName(), errors.New("exceeded quota: few"))
-			}
-			return under.Create(ctx, o, opts...)
-		},
-	})
 	pr := run(matrixOf("m", combinations))
-	if err := c.Create(t.Context(), pr); err != nil {
-		t.Fatal(err)
-	}
+	c := newCluster(t, quotaOf(admitted), pr)
 	pr = c.settle(t, pr)
 	wantCondition(t, pr, metav1.ConditionUnknown, v1.PipelineRunReasonStarted, "exceeded quota")
 	before := c.total()
@@ -116,19 +93,22 @@ func TestPassReadsAFewChildren(t *testing.T) {
 	}
 }
 
-// TestChildWithoutOwnerWakesItsRun: a running child that loses its owner counts as lost, so its run must look at it.
-func TestChildWithoutOwnerWakesItsRun(t *testing.T) {
+// TestChangedChildWakesItsRun: a running child that loses its owner counts as lost, and one that is being deleted does not end, so
+// its run must look at it.
+func TestChangedChildWakesItsRun(t *testing.T) {
 	owned := &v1.TaskRun{ObjectMeta: metav1.ObjectMeta{
 		Name: "run-a", OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(run(), v1.GroupVersion.WithKind(v1.KindPipelineRun))},
 	}}
-	labelled, orphan := owned.DeepCopy(), owned.DeepCopy()
+	labelled, orphan, deleted := owned.DeepCopy(), owned.DeepCopy(), owned.DeepCopy()
 	labelled.Labels, orphan.OwnerReferences = map[string]string{"a": "b"}, nil
+	deleted.DeletionTimestamp = new(metav1.NewTime(start))
 	cases := map[string]struct {
 		after *v1.TaskRun
 		want  bool
 	}{
 		"Label":   {after: labelled},
 		"NoOwner": {after: orphan, want: true},
+		"Deleted": {after: deleted, want: true},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,11 @@ package pipelinerun
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
 )
@@ -37,4 +42,30 @@ func (r *Reconciler) unfinished(ctx context.Context, pr *v1.PipelineRun) ([]canc
 		}
 	}
 	return all, nil
+}
+
+// cancelUnrecorded cancels the TaskRuns and PipelineRuns of a run that has recorded none. It reads from the cache: most such runs have
+// none, and a request for each of them would let a tenant send invalid runs to load the API server.
+func (r *Reconciler) cancelUnrecorded(ctx context.Context, pr *v1.PipelineRun) error {
+	options := []client.ListOption{
+		client.InNamespace(pr.Namespace), client.MatchingLabels{v1.LabelPipelineRunUID: string(pr.UID)}, client.UnsafeDisableDeepCopy,
+	}
+	taskRunList, pipelineRunList := &v1.TaskRunList{}, &v1.PipelineRunList{}
+	if err := errors.Join(r.Client.List(ctx, taskRunList, options...), r.Client.List(ctx, pipelineRunList, options...)); err != nil {
+		return fmt.Errorf("cannot list the children of PipelineRun %q: %w", pr.Name, err)
+	}
+	var found []Run
+	for i := range taskRunList.Items {
+		found = append(found, taskRun{&taskRunList.Items[i]})
+	}
+	for i := range pipelineRunList.Items {
+		found = append(found, pipelineRun{&pipelineRunList.Items[i]})
+	}
+	var all []cancellation
+	for _, child := range found {
+		if c := (Child{Run: child}); metav1.IsControlledBy(child, pr) && c.stoppable(givenUp()) {
+			all = append(all, cancellation{child, givenUp()})
+		}
+	}
+	return r.cancelChildren(ctx, all)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -133,6 +134,22 @@ func TestMatrixIsCompleted(t *testing.T) {
 	}
 }
 
+// quotaOf makes a client with room for this many TaskRuns.
+func quotaOf(room int) interceptor.Funcs {
+	var mu sync.Mutex
+	return interceptor.Funcs{
+		Create: func(ctx context.Context, under client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if room == 0 {
+				return apierrors.NewForbidden(schema.GroupResource{Resource: "taskruns"}, o.GetName(), errors.New("exceeded quota: few"))
+			}
+			room--
+			return under.Create(ctx, o, opts...)
+		},
+	}
+}
+
 // TestIncompleteMatrixIsNoSuccess: a quota admits only some children of a matrix, and these succeed. The run is then stopped. It must
 // not succeed, and must have no results of the matrix.
 func TestIncompleteMatrixIsNoSuccess(t *testing.T) {
@@ -164,16 +181,7 @@ func TestIncompleteMatrixIsNoSuccess(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			pr := sharded("run")
 			pr.Spec.Timeouts = &v1.Timeouts{Pipeline: &metav1.Duration{Duration: time.Minute}}
-			c := newCluster(t, interceptor.Funcs{
-				Create: func(ctx context.Context, under client.WithWatch, o client.Object, opts ...client.CreateOption) error {
-					if _, index, ok := strings.Cut(o.GetName(), "run-test-"); ok {
-						if i, err := strconv.Atoi(index); err != nil || i >= admitted {
-							return apierrors.NewForbidden(schema.GroupResource{Resource: "taskruns"}, o.GetName(), errors.New("exceeded quota: few"))
-						}
-					}
-					return under.Create(ctx, o, opts...)
-				},
-			}, pr)
+			c := newCluster(t, quotaOf(1+admitted), pr)
 			pr = c.settle(t, pr)
 			c.end(t, pr, "clone", done())
 			pr = c.settle(t, pr)
@@ -182,7 +190,8 @@ func TestIncompleteMatrixIsNoSuccess(t *testing.T) {
 			}
 			tc.stop(t, c, pr)
 			pr = c.settle(t, pr)
-			wantCondition(t, pr, metav1.ConditionFalse, tc.reason, fmt.Sprintf(`of the %d combinations of task "test", %d were started`, shards, admitted))
+			note := fmt.Sprintf(`of the %d combinations of task "test", %d were started`, shards, admitted)
+			wantCondition(t, pr, metav1.ConditionFalse, tc.reason, note)
 			if len(pr.Status.Results) > 0 {
 				t.Errorf("it has results of a part of the matrix: %+v", pr.Status.Results)
 			}

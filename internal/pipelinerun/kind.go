@@ -77,8 +77,18 @@ type Progress struct {
 	// Asked is how much of it was asked to stop, and Message is why; empty if it was not the run that asked.
 	Asked   Extent
 	Message v1.TaskRunSpecStatusMessage
-	// GiveUp is when the run no longer waits for the end of a child that was asked to stop; the zero time means never.
+	// GiveUp is when the run no longer waits for the end of a child that was asked to stop, or that is being deleted; the zero time
+	// means never.
 	GiveUp time.Time
+}
+
+// giveUpDeleted returns when the run no longer waits for a TaskRun or PipelineRun that is being deleted; the zero time for others. No
+// controller works on it any more, so it does not end, and a finalizer can keep it for ever.
+func giveUpDeleted(child metav1.Object) time.Time {
+	if at := child.GetDeletionTimestamp(); at != nil {
+		return at.Add(StopGrace)
+	}
+	return time.Time{}
 }
 
 // Done reports whether the child has ended.

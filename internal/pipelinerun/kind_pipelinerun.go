@@ -110,7 +110,7 @@ func (p pipelineRun) Progress() Progress {
 		Cancelled: failedBecause(condition, v1.PipelineRunReasonCancelled),
 		TimedOut:  failedBecause(condition, v1.PipelineRunReasonTimedOut),
 		Start:     p.Status.StartTime, Completion: p.Status.CompletionTime,
-		Asked: extentOf(p.Spec.Status), Message: causeOf(p.Annotations[v1.AnnotationStopReason]),
+		Asked: extentOf(p.Spec.Status), Message: causeOf(p.Annotations[v1.AnnotationStopReason]), GiveUp: giveUpDeleted(p),
 	}
 	if p.Spec.Timeouts != nil {
 		progress.Timeout = p.Spec.Timeouts.Pipeline

@@ -126,6 +126,6 @@ func (t taskRun) Progress() Progress {
 		Cancelled: failedBecause(condition, v1.TaskRunReasonCancelled),
 		TimedOut:  failedBecause(condition, v1.TaskRunReasonTimedOut),
 		Start:     t.Status.StartTime, Completion: t.Status.CompletionTime, Timeout: t.Spec.Timeout,
-		Asked: asked, Message: causeOf(string(t.Spec.StatusMessage)),
+		Asked: asked, Message: causeOf(string(t.Spec.StatusMessage)), GiveUp: giveUpDeleted(t),
 	}
 }

@@ -11,6 +11,9 @@ const (
 	StartTasks Action = "StartTasks"
 	// CancelChildren cancels children.
 	CancelChildren Action = "CancelChildren"
+	// CancelUnrecorded cancels the children of a run that ends before its first status: an earlier reconcile created them and could not
+	// record them.
+	CancelUnrecorded Action = "CancelUnrecorded"
 )
 
 // next returns the action for a state.
@@ -20,6 +23,8 @@ func next(state State) Action {
 		return StartTasks
 	case Cancelling:
 		return CancelChildren
+	case CancelledBeforeStart, Late, Unresolved, Invalid:
+		return CancelUnrecorded
 	default:
 		return DoNothing
 	}

@@ -3,6 +3,7 @@ package pipelinerun
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -94,19 +95,18 @@ func unansweredNote(names []string) string {
 	if more := len(names) - most; more > 0 {
 		list += fmt.Sprintf(" and %d more", more)
 	}
-	return fmt.Sprintf("; the controllers of these CustomRuns did not end them within %s after they were cancelled: %s; they may "+
-		"still run", StopGrace, list)
+	return fmt.Sprintf("; these did not end within %s after they were cancelled or deleted: %s; they may still run", StopGrace, list)
 }
 
 // incompleteNote returns the last part of a message, about matrices of which not all combinations were started.
 func (p *Plan) incompleteNote() string {
-	note := ""
+	var note strings.Builder
 	for i := range p.Tasks {
 		if s := &p.Tasks[i]; s.incomplete() {
-			note += fmt.Sprintf("; of the %d combinations of task %q, %d were started", s.combinations(), s.Task.Name, len(s.Children))
+			fmt.Fprintf(&note, "; of the %d combinations of task %q, %d were started", s.combinations(), s.Task.Name, len(s.Children))
 		}
 	}
-	return note
+	return note.String()
 }
 
 func gracefully(pr *v1.PipelineRun) bool {

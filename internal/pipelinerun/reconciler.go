@@ -123,7 +123,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, workers int) error {
 	return r.watchCustomRuns(mgr, built)
 }
 
-// ends selects the changes of a child that matter to its PipelineRun: its end, its deletion, and that it gets another owner.
+// ends selects the changes of a child that matter to its PipelineRun: its end, the begin and the end of its deletion, and that it gets
+// another owner.
 func ends() predicate.Predicate {
 	done := func(o client.Object) bool {
 		child, ok := childOf(o)
@@ -132,7 +133,8 @@ func ends() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc: func(e event.CreateEvent) bool { return done(e.Object) },
 		UpdateFunc: func(e event.UpdateEvent) bool {
-			return !done(e.ObjectOld) && done(e.ObjectNew) || controllerOf(e.ObjectOld) != controllerOf(e.ObjectNew)
+			return !done(e.ObjectOld) && done(e.ObjectNew) || controllerOf(e.ObjectOld) != controllerOf(e.ObjectNew) ||
+				e.ObjectOld.GetDeletionTimestamp() == nil && e.ObjectNew.GetDeletionTimestamp() != nil
 		},
 	}
 }
@@ -217,6 +219,8 @@ func (r *Reconciler) act(ctx context.Context, action Action, pr *v1.PipelineRun,
 		return r.startTasks(ctx, pr, plan)
 	case CancelChildren:
 		return Effect{}, r.cancelChildren(ctx, toCancel(plan))
+	case CancelUnrecorded:
+		return Effect{}, r.cancelUnrecorded(ctx, pr)
 	case DoNothing:
 	}
 	return Effect{}, nil

@@ -167,7 +167,8 @@ func (r *results) known(task string, wanted needs, tasks map[string]*TaskState) 
 // mayHaveResults reports whether the results of a task can be read. If one child of a matrix is gone, or was not created, the results
 // of the others are not those of the task.
 func mayHaveResults(s *TaskState) bool {
-	return s != nil && len(s.Children) > 0 && s.Phase.done() && !s.incomplete() && !slices.ContainsFunc(s.Children, func(c Child) bool { return c.Lost })
+	return s != nil && len(s.Children) > 0 && s.Phase.done() && !s.incomplete() &&
+		!slices.ContainsFunc(s.Children, func(c Child) bool { return c.Lost })
 }
 
 // load reads what is needed and not known yet. Of each child only the needed parts stay in memory, and loading stops as

@@ -90,7 +90,7 @@ func situations() map[string]situation {
 			reason:   "A Pipeline that is not there ends the run before it begins.",
 			observed: func(obs *Observation) { obs.Unresolvable = errors.New(`cannot get Pipeline "p": not found`) },
 			want:     Unresolved,
-			action:   DoNothing,
+			action:   CancelUnrecorded,
 		},
 		"invalid": {
 			reason: "So does a mistake in it, with the reason that the API has for it.",
@@ -98,7 +98,7 @@ func situations() map[string]situation {
 				obs.Invalid = &Problem{Reason: v1.PipelineRunReasonParameterMissing, Message: `missing param "x"`}
 			},
 			want:   Invalid,
-			action: DoNothing,
+			action: CancelUnrecorded,
 		},
 		"held": {
 			reason: "A run that is held has not started.",
@@ -110,7 +110,7 @@ func situations() map[string]situation {
 			reason:   "One that is cancelled before it starts ends at once.",
 			observed: func(obs *Observation) { obs.CancelledBeforeStart = true },
 			want:     CancelledBeforeStart,
-			action:   DoNothing,
+			action:   CancelUnrecorded,
 		},
 		"held-too-late": {
 			reason: "What has started cannot be held any more.",

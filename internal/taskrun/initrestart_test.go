@@ -116,11 +116,9 @@ func TestInitContainerRestarts(t *testing.T) {
 			if state != tc.want {
 				t.Fatalf("got state %s, want %s", state, tc.want)
 			}
-			message := ""
+			message := awaitedStart(obs)
 			if outcome := outcomeOf(tr, state, obs, Plan{}); outcome != nil {
 				message = outcome.Condition.Message
-			} else {
-				message = awaitedStart(obs)
 			}
 			if !strings.Contains(message, tc.message) {
 				t.Errorf("the message must have %q: %s", tc.message, message)

@@ -131,7 +131,8 @@ func (s *Sweeper) warnForbidden(r retention.Run, err error) {
 		if s.Beside {
 			grant = "see config/enable-retention/README.md for a controller beside Tekton"
 		}
-		s.warn(&r, ReasonForbidden, fmt.Sprintf("%s is set, and the controller may not delete runs; grant it: %s (%v)", config.KeyRetention, grant, err))
+		s.warn(&r, ReasonForbidden, fmt.Sprintf("%s is set, and the controller may not delete runs; grant it: %s (%v)",
+			config.KeyRetention, grant, err))
 	}
 }
 

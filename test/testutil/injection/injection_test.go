@@ -69,7 +69,8 @@ func TestInjector(t *testing.T) {
 // review asks the webhook about a pod.
 func review(t *testing.T, c *http.Client, url, pod string) *admissionv1.AdmissionResponse {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(`{"request":{"uid":"u","object":`+pod+`}}`))
+	body := strings.NewReader(`{"request":{"uid":"u","object":` + pod + `}}`)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, body)
 	if err != nil {
 		t.Fatal(err)
 	}
