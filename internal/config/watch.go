@@ -102,7 +102,10 @@ func (w *Watcher) read(ctx context.Context, reader client.Reader, name types.Nam
 	if err != nil {
 		return err
 	}
-	w.report(ctx, name, cm, append(reports, noticesOf(name.Name, cm.Data, w.owns(name))...))
+	if w.tekton == "" || name.Namespace != ResolversNamespace { // beside Tekton, its own resolvers read these
+		reports = append(reports, noticesOf(name.Name, cm.Data, w.owns(name))...)
+	}
+	w.report(ctx, name, cm, reports)
 	if changed {
 		w.logInForce(ctx, name)
 	}

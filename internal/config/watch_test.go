@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-logr/logr/funcr"
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,6 +14,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 // transports has two ways for results; the second one does not work.
@@ -149,6 +151,24 @@ func TestSharedDefaultsAreReported(t *testing.T) {
 	want := ClusterResolvers{Shared: ClusterLists{Blocked: []string{"a"}}}
 	if diff := cmp.Diff(want, w.store.Load().Cluster); diff != "" {
 		t.Errorf("in force: -want +got:\n%s", diff)
+	}
+}
+
+// TestSettingsOfTektonsResolvers: beside Tekton, its resolvers read their settings, so none is logged as ignored.
+func TestSettingsOfTektonsResolvers(t *testing.T) {
+	defaults := map[string]string{"default-namespace": "shared", "default-kind": "task"}
+	w := newWatched(settingsIn(ResolversNamespace, ClusterResolverName, defaults),
+		settingsIn(ResolversNamespace, resolverFlagsName, map[string]string{"enable-cluster-resolver": "false"}))
+	w.Beside("tekton")
+	var lines []string
+	logger := funcr.New(func(_, line string) { lines = append(lines, line) }, funcr.Options{})
+	if err := w.Load(log.IntoContext(t.Context(), logger), w.client); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range lines {
+		if strings.Contains(line, "enable-cluster-resolver") || strings.Contains(line, "default-namespace") {
+			t.Errorf("it logs: %s", line)
+		}
 	}
 }
 

@@ -83,7 +83,7 @@ type Progress struct {
 }
 
 // giveUpDeleted returns when the run no longer waits for a TaskRun or PipelineRun that is being deleted; the zero time for others. No
-// controller works on it any more, so it does not end, and a finalizer can keep it for ever.
+// controller works on it any more, so it does not end, and a finalizer can keep it forever.
 func giveUpDeleted(child metav1.Object) time.Time {
 	if at := child.GetDeletionTimestamp(); at != nil {
 		return at.Add(StopGrace)

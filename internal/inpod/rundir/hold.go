@@ -37,7 +37,7 @@ func Hold(dir string) (*Claim, error) {
 	return c, nil
 }
 
-// Again reports whether the container of the step was started before. The kubelet restarts no container of a run by itself. But a
+// Again reports whether the container of the step was started before. The kubelet alone restarts no container of a run. But a
 // container that another component has added can have a rule that restarts all containers, and a kubelet whose runtime does not know the
 // state of a container starts it again.
 func (c *Claim) Again() bool { return c.again }
