@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"sync/atomic"
+	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -26,7 +26,7 @@ func (r *Reconciler) startTasks(ctx context.Context, pr *v1.PipelineRun, plan Pl
 		planned = append(planned, plan.Wanted[i].Runs...)
 	}
 	all := make([]createResult, len(planned))
-	full := &quotaAnswer{}
+	full := &quotaAnswers{}
 	reconcile.Each(len(planned), func(i int) { all[i] = r.createChild(ctx, pr, planned[i], full) })
 	effect, err := effectOf(plan, all)
 	if err != nil {
@@ -90,30 +90,33 @@ func (e *Effect) add(task string, w *Wanted, all []createResult) error {
 	return nil
 }
 
-// quotaAnswer is the first answer in a pass that a quota is full. The pass then sends no further request for the same answer.
-type quotaAnswer struct{ text atomic.Pointer[string] }
+// quotaAnswers are the first answers in a pass that a quota is full, by kind. The pass then sends no further request for the same answer.
+// A quota counts the objects of one kind.
+type quotaAnswers struct{ texts sync.Map }
 
-func (q *quotaAnswer) get() string {
-	if text := q.text.Load(); text != nil {
-		return *text
-	}
-	return ""
+// of returns the answer about a kind; "" if there is none.
+func (q *quotaAnswers) of(kind Kind) string {
+	text, _ := q.texts.Load(kind.Name())
+	answer, _ := text.(string)
+	return answer
 }
+
+func (q *quotaAnswers) note(kind Kind, answer string) { q.texts.LoadOrStore(kind.Name(), answer) }
 
 // createChild creates one child, or adopts it. The planned child shares memory with the cache, and the API server's response
 // is written into the created one. After a quota was full, it only adopts what the cache has.
-func (r *Reconciler) createChild(ctx context.Context, pr *v1.PipelineRun, planned Run, full *quotaAnswer) createResult {
+func (r *Reconciler) createChild(ctx context.Context, pr *v1.PipelineRun, planned Run, full *quotaAnswers) createResult {
 	if existing := r.cachedChild(ctx, pr, planned); existing != nil {
 		return createResult{run: existing, refused: otherTask(planned, existing)}
 	}
-	if answer := full.get(); answer != "" {
+	if answer := full.of(planned.Kind()); answer != "" {
 		return createResult{waiting: answer}
 	}
 	wanted, found := planned.Copy(), planned.Kind().New()
 	kind := reconcile.ChildKind[client.Object]{Noun: planned.Kind().Name(), New: found.Object}
 	creation, waiting, err := create(ctx, r, pr, kind, wanted.Object())
 	if creation.Quota {
-		full.text.CompareAndSwap(nil, &waiting)
+		full.note(planned.Kind(), waiting)
 	}
 	result := createResult{run: wanted, waiting: waiting, refused: creation.Refused, err: err}
 	if creation.Adopted {

@@ -98,7 +98,12 @@ func (r *Reconciler) finder(ctx context.Context, pr *v1.PipelineRun) finder {
 		case err != nil:
 			return Child{}, fmt.Errorf("cannot get %s %q: %w", found.Kind().Name(), ref.Name, err)
 		}
-		return Child{Reference: ref, Run: found, Unanswered: found.Progress().unanswered(r.Clock.Now())}, nil
+		progress := found.Progress()
+		child := Child{Reference: ref, Run: found, Unanswered: progress.unanswered(r.Clock.Now())}
+		if found.GetDeletionTimestamp() != nil && progress.Asked < EndsAll { // a user has deleted it, and a finalizer keeps it
+			child.Lost, child.Unanswered = child.Unanswered, false
+		}
+		return child, nil
 	}
 }
 

@@ -73,21 +73,25 @@ func TestPassReadsAFewChildren(t *testing.T) {
 			array("p", fmt.Sprintf("$(tasks.m.results.r%d[*])", i)))
 		tasks = append(tasks, task)
 	}
-	pr := finally(run(matrixOf("m", combinations, results...)), tasks...)
+	pr := finally(run(matrixOf("m", combinations, append(results, "last")...)), tasks...)
+	pr.Spec.PipelineSpec.Results = []v1.PipelineResult{{Name: "all", Type: v1.TypeArray, Value: v1.ArrayValue("$(tasks.m.results.last[*])")}}
 	c := newCluster(t, interceptor.Funcs{}, pr)
 	pr = c.settle(t, pr)
 	for i := range combinations {
-		c.endOf(t, c.child(t, pr, "m", i), done()) // without results
+		c.endOf(t, c.child(t, pr, "m", i), done(), text("last", "v"))
 	}
 	passes := 0
 	for ; !pr.Status.Done() && passes < 20; passes++ {
 		before := c.calls["get"]
 		pr, _ = c.pass(t, pr)
-		if reads := c.calls["get"] - before; reads > maxReads+combinations+2 {
+		if reads := c.calls["get"] - before; reads > maxReads+2*combinations+2 {
 			t.Fatalf("a pass read %d children", reads)
 		}
 	}
 	wantCondition(t, pr, metav1.ConditionTrue, v1.PipelineRunReasonCompleted)
+	if got := pr.Status.Results; len(got) != 1 || len(got[0].Value.Array) != combinations {
+		t.Errorf("want the result of the pipeline, got %+v", got)
+	}
 	if got := len(pr.Status.SkippedTasks); got != consumers || passes < 2 {
 		t.Errorf("want %d tasks skipped in some passes, got %d in %d", consumers, got, passes)
 	}

@@ -37,7 +37,7 @@ func TestDeletedChildIsGivenUp(t *testing.T) {
 	}
 	c.clock.SetTime(deleted.Add(StopGrace))
 	pr = c.settle(t, pr)
-	wantCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonCancelled, `"run-a"`, "cancelled or deleted", "may still run")
+	wantCondition(t, pr, metav1.ConditionFalse, v1.PipelineRunReasonFailed, `"run-a"`, "deleted")
 	if diff := cmp.Diff([]string{"run-a"}, c.children(t)); diff != "" {
 		t.Errorf("TaskRuns: -want, +got:\n%s", diff)
 	}

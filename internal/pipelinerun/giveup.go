@@ -3,13 +3,14 @@ package pipelinerun
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
+	"github.com/sluice-ci/sluice/api/v1beta1"
 )
 
 // cancelUnfinished cancels the children of a run that is given up. It lists them from the API server, because the status may
@@ -44,15 +45,18 @@ func (r *Reconciler) unfinished(ctx context.Context, pr *v1.PipelineRun) ([]canc
 	return all, nil
 }
 
-// cancelUnrecorded cancels the TaskRuns and PipelineRuns of a run that has recorded none. It reads from the cache: most such runs have
+// cancelUnrecorded cancels the children of a run that has recorded none. It reads from the cache: most such runs have
 // none, and a request for each of them would let a tenant send invalid runs to load the API server.
 func (r *Reconciler) cancelUnrecorded(ctx context.Context, pr *v1.PipelineRun) error {
 	options := []client.ListOption{
 		client.InNamespace(pr.Namespace), client.MatchingLabels{v1.LabelPipelineRunUID: string(pr.UID)}, client.UnsafeDisableDeepCopy,
 	}
-	taskRunList, pipelineRunList := &v1.TaskRunList{}, &v1.PipelineRunList{}
-	if err := errors.Join(r.Client.List(ctx, taskRunList, options...), r.Client.List(ctx, pipelineRunList, options...)); err != nil {
-		return fmt.Errorf("cannot list the children of PipelineRun %q: %w", pr.Name, err)
+	taskRunList, pipelineRunList, customRunList := &v1.TaskRunList{}, &v1.PipelineRunList{}, &v1beta1.CustomRunList{}
+	for _, list := range []client.ObjectList{taskRunList, pipelineRunList, customRunList} {
+		err := r.Client.List(ctx, list, options...)
+		if err != nil && !meta.IsNoMatchError(err) { // the cluster need not have CustomRuns
+			return fmt.Errorf("cannot list the children of PipelineRun %q: %w", pr.Name, err)
+		}
 	}
 	var found []Run
 	for i := range taskRunList.Items {
@@ -60,6 +64,9 @@ func (r *Reconciler) cancelUnrecorded(ctx context.Context, pr *v1.PipelineRun) e
 	}
 	for i := range pipelineRunList.Items {
 		found = append(found, pipelineRun{&pipelineRunList.Items[i]})
+	}
+	for i := range customRunList.Items {
+		found = append(found, customRun{&customRunList.Items[i]})
 	}
 	var all []cancellation
 	for _, child := range found {

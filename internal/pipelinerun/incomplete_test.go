@@ -134,6 +134,41 @@ func TestMatrixIsCompleted(t *testing.T) {
 	}
 }
 
+// TestUnrecordedMatrixIsInOrder: all children of a matrix with long names exist, and none could be recorded when the run is stopped. It
+// finds them, in the order of the combinations.
+func TestUnrecordedMatrixIsInOrder(t *testing.T) {
+	pr, armed := sharded("a-run-of-the-nightly-pipeline-with-a-name-as-users-have-them-7xk2p"), false
+	list := v1.TaskSpec{Params: []v1.ParamSpec{{Name: "p", Type: v1.TypeArray}}}
+	tell := embedded("tell", list, array("p", "$(tasks.test.results.report[*])"))
+	c := newCluster(t, interceptor.Funcs{
+		SubResourcePatch: func(ctx context.Context, under client.Client, sub string, o client.Object,
+			patch client.Patch, opts ...client.SubResourcePatchOption) error {
+			if armed {
+				return apierrors.NewConflict(schema.GroupResource{Resource: "pipelineruns"}, o.GetName(), nil)
+			}
+			return under.SubResource(sub).Patch(ctx, o, patch, opts...)
+		},
+	}, finally(pr, tell))
+	pr = c.settle(t, pr)
+	c.end(t, pr, "clone", done())
+	armed = true
+	pr = c.settle(t, pr)
+	armed = false
+	pr = c.update(t, pr, func(pr *v1.PipelineRun) { pr.Spec.Status = v1.PipelineRunSpecStatusStoppedRunFinally })
+	pr = c.settle(t, pr)
+	if got := c.endShards(t); got != shards {
+		t.Fatalf("want %d children, got %d", shards, got)
+	}
+	pr = c.settle(t, pr)
+	var want []string
+	for i := range shards {
+		want = append(want, "r"+strconv.Itoa(i))
+	}
+	if diff := cmp.Diff(v1.ArrayValue(want...), c.child(t, pr, "tell", -1).Spec.Params[0].Value); diff != "" {
+		t.Errorf("the list: -want, +got:\n%s", diff)
+	}
+}
+
 // quotaOf makes a client with room for this many TaskRuns.
 func quotaOf(room int) interceptor.Funcs {
 	var mu sync.Mutex
@@ -242,6 +277,26 @@ func TestChildrenOfAWantedTaskAreRecorded(t *testing.T) {
 	if !pr.Status.Done() || len(pr.Status.ChildReferences) != 3 {
 		t.Errorf("want it ended with three children, got %+v, %+v", pr.Status.Condition(), pr.Status.ChildReferences)
 	}
+}
+
+// TestStoppedMatrixIsNotLate: the tasks end in time, with an incomplete matrix, and finally takes longer than the time of the tasks. The
+// run was stopped, and did not time out.
+func TestStoppedMatrixIsNotLate(t *testing.T) {
+	pr := finally(sharded("run"), plain("clean"))
+	pr.Spec.Timeouts = &v1.Timeouts{
+		Pipeline: &metav1.Duration{Duration: time.Hour}, Tasks: &metav1.Duration{Duration: time.Minute},
+	}
+	c := newCluster(t, quotaOf(6), pr)
+	pr = c.settle(t, pr)
+	c.end(t, pr, "clone", done())
+	pr = c.settle(t, pr)
+	c.endShards(t)
+	c.restart(t, interceptor.Funcs{}) // there is room for the task of finally
+	pr = c.update(t, pr, func(pr *v1.PipelineRun) { pr.Spec.Status = v1.PipelineRunSpecStatusStoppedRunFinally })
+	pr = c.settle(t, pr)
+	c.clock.SetTime(start.Add(10 * time.Minute))
+	c.end(t, pr, "clean", done())
+	wantCondition(t, c.settle(t, pr), metav1.ConditionFalse, v1.PipelineRunReasonCancelled, "was cancelled by StoppedRunFinally")
 }
 
 // TestPlaceOf: only a valid annotation gives a place.

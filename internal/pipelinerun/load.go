@@ -26,7 +26,7 @@ type loader struct {
 }
 
 // maxReads is after how many reads of children a pass records what it has decided, and ends. The next one continues from there. So a
-// pass is short whatever its tasks need, and others have their turns.
+// pass is short whatever its tasks need, and others have their turns. The results of the pipeline are read in one pass.
 const maxReads = 1024
 
 // reader reads a complete child from the API server. Gone reports that this child no longer exists.
@@ -42,7 +42,7 @@ func (l *loader) complete(ctx context.Context, in Inputs) (Plan, error) {
 	in.Loaded = l.loaded
 	p := plan(in, Plan{})
 	for p.Need != nil {
-		if l.reads >= maxReads && !p.Need.Orphans && p.decided(in.Obs.Tasks) {
+		if l.reads >= maxReads && p.Need.Task != "" && p.decided(in.Obs.Tasks) {
 			p.Need, p.More = nil, true
 			break
 		}

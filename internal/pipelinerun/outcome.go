@@ -98,6 +98,14 @@ func unansweredNote(names []string) string {
 	return fmt.Sprintf("; these did not end within %s after they were cancelled or deleted: %s; they may still run", StopGrace, list)
 }
 
+// partEnd returns when the part of the run that a task is in has ended: the begin of finally ends the other tasks.
+func partEnd(s *TaskState, finally, now time.Time) time.Time {
+	if s.Final || finally.IsZero() {
+		return now
+	}
+	return finally
+}
+
 // incompleteNote returns the last part of a message, about matrices of which not all combinations were started.
 func (p *Plan) incompleteNote() string {
 	var note strings.Builder
@@ -140,7 +148,7 @@ func (p *Plan) timedOut(pr *v1.PipelineRun, obs Observation) string {
 	for i := range p.Tasks {
 		s := &p.Tasks[i]
 		late := slices.ContainsFunc(s.Children, func(c Child) bool { return c.timedOut(deadlines.of(s)...) }) ||
-			s.incomplete() && slices.ContainsFunc(deadlines.of(s), func(d time.Time) bool { return passed(obs.Now, d) })
+			s.incomplete() && slices.ContainsFunc(deadlines.of(s), func(d time.Time) bool { return passed(partEnd(s, begun, obs.Now), d) })
 		if s.Skipped != nil {
 			late = slices.Contains([]string{
 				v1.SkipReasonTimedOut, v1.SkipReasonTasksTimedOut, v1.SkipReasonFinallyTimedOut,

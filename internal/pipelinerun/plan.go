@@ -326,10 +326,10 @@ func (p *Plan) anyLost() bool {
 	})
 }
 
-// decided reports whether the plan decides about a task that was undecided before.
+// decided reports whether the plan skips or starts a task that was undecided before. The status will have that.
 func (p *Plan) decided(before []TaskState) bool {
 	for i := range p.Tasks {
-		if p.Tasks[i].Phase != before[i].Phase {
+		if p.Tasks[i].Skipped != nil && before[i].Skipped == nil {
 			return true
 		}
 	}

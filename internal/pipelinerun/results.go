@@ -110,13 +110,14 @@ func (t trimmed) Result(task, result string) (v1.Value, bool) {
 	return value, ok
 }
 
-// Combinations returns how many combinations the matrix of a task has; 1 for a task without one.
+// Combinations returns how many combinations the matrix of a task has; 1 for a task without one. Of an incomplete matrix it is unknown,
+// as its results are.
 func (v view) Combinations(task string) (int, bool) {
 	s := v.tasks[task]
-	if s == nil || len(s.Children) == 0 {
+	if s == nil || len(s.Children) == 0 || s.incomplete() {
 		return 0, false
 	}
-	return max(len(s.Children), s.combinations()), true
+	return len(s.Children), true
 }
 
 // tooMuchError means that the results that one task needs exceed what its params can hold.

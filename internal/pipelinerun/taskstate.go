@@ -59,7 +59,7 @@ type Child struct {
 	Reference v1.ChildReference
 	// Run is the child in the cache, without its results. If it is Lost, only its name is set. It must not be changed.
 	Run Run
-	// Lost reports that it was created and does not exist any more.
+	// Lost reports that it was created and does not exist any more, or is being deleted and will not end.
 	Lost bool
 	// Unanswered reports that it was asked to stop and has not ended in time. It counts as cancelled.
 	Unanswered bool

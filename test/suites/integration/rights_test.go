@@ -279,7 +279,9 @@ func work(t *testing.T, played, idle string) {
 		create(t, run)
 	}
 	serve(t, played)
-	create(t, pipelineRun(played, "chain", "a", "b"))
+	chain := pipelineRun(played, "chain", "a", "b")
+	chain.Spec.PipelineSpec.Results = []v1.PipelineResult{{Name: "out", Value: v1.StringValue("$(tasks.a.results." + result + ")")}}
+	create(t, chain)
 	absent := pipelineRun(played, "absent")
 	absent.Spec.PipelineSpec, absent.Spec.PipelineRef = nil, &v1.PipelineRef{Name: "absent"}
 	create(t, absent)
