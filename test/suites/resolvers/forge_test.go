@@ -288,6 +288,10 @@ func (f *forge) trust(t *testing.T, authority string) {
 	if err := f.Client.Get(t.Context(), key, d); err != nil {
 		t.Fatal(err)
 	}
+	old := &corev1.PodList{}
+	if err := f.Client.List(t.Context(), old, client.InNamespace(namespace), client.MatchingLabels(d.Spec.Selector.MatchLabels)); err != nil {
+		t.Fatal(err)
+	}
 	before := d.Spec.DeepCopy()
 	pod := &d.Spec.Template.Spec
 	pod.Volumes = append(pod.Volumes, corev1.Volume{Name: "forge", VolumeSource: corev1.VolumeSource{
@@ -316,6 +320,9 @@ func (f *forge) trust(t *testing.T, authority string) {
 		}
 	})
 	f.MustKubectl(t, "rollout", "status", "deployment/"+program, "-n", namespace, "--timeout="+building.String())
+	for i := range old.Items { // one that is ending can still answer a request
+		f.MustKubectl(t, "wait", "--for=delete", "pod/"+old.Items[i].Name, "-n", namespace, "--timeout="+building.String())
+	}
 }
 
 // inPod runs a command in the pod of the servers.
