@@ -1,14 +1,10 @@
 package pipelinerun
 
 import (
-	"context"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	v1 "github.com/sluice-ci/sluice/api/v1"
@@ -64,15 +60,7 @@ func TestUnrecordedChildOfARefusedRunIsCancelled(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			pr, armed := run(plain("a")), true
-			c := newCluster(t, interceptor.Funcs{
-				SubResourcePatch: func(ctx context.Context, under client.Client, sub string, o client.Object,
-					patch client.Patch, opts ...client.SubResourcePatchOption) error {
-					if armed {
-						return apierrors.NewConflict(schema.GroupResource{Resource: "pipelineruns"}, o.GetName(), nil)
-					}
-					return under.SubResource(sub).Patch(ctx, o, patch, opts...)
-				},
-			}, pr)
+			c := newCluster(t, conflicting(&armed), pr)
 			pr = c.settle(t, pr)
 			armed = false
 			pr = c.settle(t, c.update(t, pr, tc.change))

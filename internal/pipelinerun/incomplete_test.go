@@ -140,15 +140,7 @@ func TestUnrecordedMatrixIsInOrder(t *testing.T) {
 	pr, armed := sharded("a-run-of-the-nightly-pipeline-with-a-name-as-users-have-them-7xk2p"), false
 	list := v1.TaskSpec{Params: []v1.ParamSpec{{Name: "p", Type: v1.TypeArray}}}
 	tell := embedded("tell", list, array("p", "$(tasks.test.results.report[*])"))
-	c := newCluster(t, interceptor.Funcs{
-		SubResourcePatch: func(ctx context.Context, under client.Client, sub string, o client.Object,
-			patch client.Patch, opts ...client.SubResourcePatchOption) error {
-			if armed {
-				return apierrors.NewConflict(schema.GroupResource{Resource: "pipelineruns"}, o.GetName(), nil)
-			}
-			return under.SubResource(sub).Patch(ctx, o, patch, opts...)
-		},
-	}, finally(pr, tell))
+	c := newCluster(t, conflicting(&armed), finally(pr, tell))
 	pr = c.settle(t, pr)
 	c.end(t, pr, "clone", done())
 	armed = true
@@ -166,6 +158,19 @@ func TestUnrecordedMatrixIsInOrder(t *testing.T) {
 	}
 	if diff := cmp.Diff(v1.ArrayValue(want...), c.child(t, pr, "tell", -1).Spec.Params[0].Value); diff != "" {
 		t.Errorf("the list: -want, +got:\n%s", diff)
+	}
+}
+
+// conflicting makes a client whose writes of a status conflict as long as now is true.
+func conflicting(now *bool) interceptor.Funcs {
+	return interceptor.Funcs{
+		SubResourcePatch: func(ctx context.Context, under client.Client, sub string, o client.Object,
+			patch client.Patch, opts ...client.SubResourcePatchOption) error {
+			if *now {
+				return apierrors.NewConflict(schema.GroupResource{Resource: "pipelineruns"}, o.GetName(), nil)
+			}
+			return under.SubResource(sub).Patch(ctx, o, patch, opts...)
+		},
 	}
 }
 
@@ -247,15 +252,7 @@ func TestIncompleteMatrixIsNoSuccess(t *testing.T) {
 // makes the run fail. The status must name the child.
 func TestChildrenOfAWantedTaskAreRecorded(t *testing.T) {
 	pr, armed := run(plain("c"), producing("d", "r"), plain("m", "c"), taking("x", "$(tasks.d.results.r)")), false
-	c := newCluster(t, interceptor.Funcs{
-		SubResourcePatch: func(ctx context.Context, under client.Client, sub string, o client.Object,
-			patch client.Patch, opts ...client.SubResourcePatchOption) error {
-			if armed {
-				return apierrors.NewConflict(schema.GroupResource{Resource: "pipelineruns"}, o.GetName(), nil)
-			}
-			return under.SubResource(sub).Patch(ctx, o, patch, opts...)
-		},
-	}, pr)
+	c := newCluster(t, conflicting(&armed), pr)
 	pr = c.settle(t, pr)
 	c.end(t, pr, "c", done())
 	armed = true

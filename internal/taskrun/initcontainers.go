@@ -24,17 +24,17 @@ func failedInit(p *corev1.Pod) (*corev1.ContainerStatus, *corev1.ContainerStateT
 	return nil, nil
 }
 
+// initFailed reports whether failedInit finds a container.
 func initFailed(p *corev1.Pod) bool {
 	s, _ := failedInit(p)
 	return s != nil
 }
 
-// endOfInit returns how a container that is not running has ended; nil if that is unknown. Of one that waits for its next start, only
-// between says that the last end is to be returned.
-func endOfInit(s corev1.ContainerStatus, between bool) *corev1.ContainerStateTerminated {
+// endOfInit returns how a container has ended; nil if it runs. A container that waits for its next start has ended only if waiting is true.
+func endOfInit(s corev1.ContainerStatus, waiting bool) *corev1.ContainerStateTerminated {
 	last, now := s.LastTerminationState.Terminated, s.State.Terminated
 	switch {
-	case now == nil && (!between || s.State.Waiting == nil):
+	case now == nil && (!waiting || s.State.Waiting == nil):
 		return nil
 	case now == nil, last != nil && pod.Unknown(now): // the kubelet ended the pod while the container waited
 		return last
